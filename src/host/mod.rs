@@ -1,0 +1,9 @@
+//! Floor 1, what we touch: the only floor that reads and writes the machine.
+//!
+//! Decisions are not taken here; they come from `model` and are carried out.
+
+#![expect(clippy::disallowed_methods, reason = "this is the floor that touches the machine")]
+
+mod error;
+
+pub use error::{Doing, Error, Result};

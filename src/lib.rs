@@ -1,0 +1,10 @@
+//! `autonomy` lets coding agents work on a repository for hours and lets people trust the result.
+//!
+//! Floors, lowest first; an import names a lower floor, or its own without a cycle:
+//!
+//! - [`model`]: what things are; pure values and decisions.
+//! - [`host`]: what we touch; git, the store, processes, the clock.
+
+pub mod model;
+
+pub mod host;

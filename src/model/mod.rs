@@ -1,0 +1,7 @@
+//! Floor 0, what things are: pure values and decisions.
+//!
+//! Nothing here touches a file, a clock, git, a thread or a random number; whatever is needed is handed in.
+
+pub mod id;
+pub mod refusal;
+pub mod time;
