@@ -4,6 +4,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the floor that touches the machine")]
 
+pub mod clock;
+pub mod environment;
+pub mod git;
+pub mod workspace;
+
 mod error;
 
 pub use error::{Doing, Error, Result};
