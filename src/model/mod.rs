@@ -2,6 +2,7 @@
 //!
 //! Nothing here touches a file, a clock, git, a thread or a random number; whatever is needed is handed in.
 
+pub mod change;
 pub mod id;
 pub mod refusal;
 pub mod time;
