@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod environment;
+pub mod failpoint;
 pub mod git;
 pub mod workspace;
 
