@@ -2,7 +2,12 @@
 //!
 //! Nothing here touches a file, a clock, git, a thread or a random number; whatever is needed is handed in.
 
+pub mod actor;
 pub mod change;
+pub mod checkpoint;
+pub mod event;
 pub mod id;
+pub mod intent;
 pub mod refusal;
+pub mod state;
 pub mod time;

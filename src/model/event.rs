@@ -1,0 +1,587 @@
+//! Everything that can happen, one enum; one event is one line of a log.
+//!
+//! The line is a JSON object after `--- `, which makes the log a stream of YAML documents that git and grep see line by
+//! line. This file knows the line's form and nothing of files.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    actor::Actor,
+    change::Change,
+    checkpoint::CheckpointKind,
+    id::{CheckpointName, ClientId, DecisionId, Digest, GateName, NoteId, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
+    intent::{Intent, Settlement},
+    refusal::Refusal,
+    time::{Lapse, Timestamp},
+};
+
+/// The version that this program writes at the head of a log.
+pub const FORMAT: u32 = 1;
+
+/// The most bytes that one event's line may have.
+pub const MAX_EVENT: usize = 64 * 1024;
+
+/// What every line starts with.
+pub const MARK: &str = "--- ";
+
+const END: &str = ",\"end\":true}";
+
+/// One thing that happened, in its place in the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its number in the log, from 1 without gaps.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// What.
+    pub fact: Fact,
+    /// The hash of the line before, or of the log's name for the first.
+    pub prev: Digest,
+    /// Whether it is the last one of its command; lines after the last `end` are not yet written whole.
+    pub end: bool,
+}
+
+/// The parts of a line around the fact.
+#[derive(Deserialize)]
+struct Envelope {
+    seq: u64,
+    at: Timestamp,
+    actor: Actor,
+    prev: Digest,
+    #[serde(default)]
+    end: bool,
+}
+
+impl Event {
+    /// The line without its newline.
+    ///
+    /// # Errors
+    /// Refuses an event over [`MAX_EVENT`] bytes.
+    pub fn line(&self) -> Result<String, Refusal> {
+        let fact = json(&self.fact)?;
+        let actor = json(&self.actor)?;
+        let inner = fact.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+        let tail = if self.end { END } else { "}" };
+        let line = format!(
+            "{MARK}{{\"seq\":{},\"at\":\"{}\",\"actor\":{actor},{inner},\"prev\":\"{}\"{tail}",
+            self.seq, self.at, self.prev
+        );
+        if line.len() > MAX_EVENT {
+            return Err(Refusal::usage(format!("an event of {} bytes is over the {MAX_EVENT} that one may have", line.len()))
+                .hint("put the text into a file and name the file"));
+        }
+        Ok(line)
+    }
+
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// Refuses what is not an event; `what` of the message says where the reading stopped.
+    pub fn parse(line: &str) -> Result<Self, Refusal> {
+        let text = line.strip_prefix(MARK).ok_or_else(|| Refusal::usage("an event's line starts with `--- `"))?;
+        let broken = |error: serde_json::Error| Refusal::usage(format!("not an event: {error}"));
+        let Envelope { seq, at, actor, prev, end } = serde_json::from_str(text).map_err(broken)?;
+        let fact = serde_json::from_str(text).map_err(broken)?;
+        Ok(Self { seq, at, actor, fact, prev, end })
+    }
+
+    /// Whether a line closes its command, told without parsing it.
+    #[must_use]
+    pub fn closes(line: &str) -> bool {
+        line.ends_with(END)
+    }
+}
+
+/// The hash that the first event of the log `name` continues.
+#[must_use]
+pub fn genesis(name: &str) -> Digest {
+    Digest::of(format!("autonomy log {name}"))
+}
+
+fn json(value: &impl Serialize) -> Result<String, Refusal> {
+    serde_json::to_string(value).map_err(|error| Refusal::usage(format!("cannot write the event: {error}")))
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionOutcome {
+    /// What it was for is done.
+    Completed,
+    /// It was given up.
+    Failed,
+}
+
+/// The session that another one goes on from, in another clone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Continues {
+    /// The earlier session.
+    pub session: SessionId,
+    /// The hash of its last event known here.
+    pub last: Digest,
+}
+
+/// A gate's answer about a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It passed.
+    Green,
+    /// It failed.
+    Red,
+    /// It did not come to an end within its time.
+    TimedOut,
+    /// It could not be started.
+    Broken,
+}
+
+/// What happened. Words on disk are `noun.past_participle`; fields are only ever added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind")]
+pub enum Fact {
+    /// The clone's own log was begun.
+    #[serde(rename = "clone.started")]
+    CloneStarted {
+        /// The version of the log's form.
+        format: u32,
+    },
+    /// A session began.
+    #[serde(rename = "session.started")]
+    SessionStarted {
+        /// The version of the log's form.
+        format: u32,
+        /// Its name.
+        session: SessionId,
+        /// What people call it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// What is to be reached.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        goal: Option<String>,
+        /// What must hold on the way.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        constraints: Vec<String>,
+        /// How long it may take.
+        max: Lapse,
+        /// The branch at the start, without `refs/heads/`; none when detached.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+        /// The commit at the start; none when there was none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<Oid>,
+        /// The person's name from git's configuration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<String>,
+        /// The session of another clone that this one goes on from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        continues: Option<Continues>,
+        /// The session that started this one for an agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<SessionId>,
+    },
+    /// Work was laid aside.
+    #[serde(rename = "session.paused")]
+    SessionPaused {
+        /// Why.
+        reason: String,
+    },
+    /// Work was taken up again.
+    #[serde(rename = "session.resumed")]
+    SessionResumed {},
+    /// The session is over; the last event of its log.
+    #[serde(rename = "session.ended")]
+    SessionEnded {
+        /// How.
+        outcome: SessionOutcome,
+        /// In a person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        summary: Option<String>,
+    },
+    /// An agent client's conversation was bound to the session.
+    #[serde(rename = "client.bound")]
+    ClientBound {
+        /// The client's own id.
+        client: ClientId,
+    },
+    /// What is being worked on.
+    #[serde(rename = "focus.set")]
+    FocusSet {
+        /// The task, when it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        /// In words.
+        text: String,
+        /// The next specific action.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
+    /// Something was achieved.
+    #[serde(rename = "progress.added")]
+    ProgressAdded {
+        /// In words.
+        text: String,
+        /// For which task.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+    },
+    /// A record was written whole; its bytes lie beside the log under their digest.
+    #[serde(rename = "record.written")]
+    RecordWritten {
+        /// Its path from the top of the work tree, such as `.claude/tasks/<id>.md`.
+        record: String,
+        /// The digest of its bytes.
+        bytes: Digest,
+        /// The digest of what was there before; none when it is new.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Digest>,
+    },
+    /// A change of a tracked record that the next commit of ours will write.
+    #[serde(rename = "record.queued")]
+    RecordQueued {
+        /// Its path from the top of the work tree.
+        record: String,
+        /// The digest of the whole record with this change made.
+        bytes: Digest,
+        /// The digest of the bytes that the change was made to.
+        was: Digest,
+        /// The front matter keys that change, and their new values.
+        set: BTreeMap<String, serde_json::Value>,
+    },
+    /// Somebody edited a record by hand; the file is right.
+    #[serde(rename = "record.edited")]
+    RecordEdited {
+        /// Its path from the top of the work tree.
+        record: String,
+        /// The digest of the bytes as found.
+        bytes: Digest,
+    },
+    /// A record's removal by a commit was followed.
+    #[serde(rename = "record.dropped")]
+    RecordDropped {
+        /// Its path from the top of the work tree.
+        record: String,
+    },
+    /// A task was added.
+    #[serde(rename = "task.added")]
+    TaskAdded {
+        /// Which.
+        task: TaskId,
+        /// Its title.
+        title: String,
+    },
+    /// Somebody began to work on a task.
+    #[serde(rename = "task.started")]
+    TaskStarted {
+        /// Which.
+        task: TaskId,
+        /// The attempt of a run that works on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepId>,
+    },
+    /// A try at a task failed.
+    #[serde(rename = "task.failed")]
+    TaskFailed {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        why: String,
+    },
+    /// A task waits for an answer.
+    #[serde(rename = "task.waiting")]
+    TaskWaiting {
+        /// Which.
+        task: TaskId,
+        /// For what.
+        question: QuestionId,
+    },
+    /// A task was given up for now; its work is pinned.
+    #[serde(rename = "task.parked")]
+    TaskParked {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        why: String,
+        /// The ref that pins the work, when there is any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    },
+    /// A parked, failed or waiting task is open again.
+    #[serde(rename = "task.resumed")]
+    TaskResumed {
+        /// Which.
+        task: TaskId,
+    },
+    /// A task is done.
+    #[serde(rename = "task.done")]
+    TaskDone {
+        /// Which.
+        task: TaskId,
+        /// The tree, outside `.claude/`, that the gates saw green; none when nothing proves it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tree: Option<Oid>,
+        /// Paths that were not committed when the gates ran.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        uncommitted: Vec<String>,
+    },
+    /// A task that was done is open again.
+    #[serde(rename = "task.reopened")]
+    TaskReopened {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        why: String,
+    },
+    /// A task will not be done.
+    #[serde(rename = "task.cancelled")]
+    TaskCancelled {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        why: String,
+    },
+    /// A decision was recorded.
+    #[serde(rename = "decision.recorded")]
+    DecisionRecorded {
+        /// Which.
+        decision: DecisionId,
+        /// Its title.
+        title: String,
+    },
+    /// A question was asked.
+    #[serde(rename = "question.asked")]
+    QuestionAsked {
+        /// Which.
+        question: QuestionId,
+        /// Its title.
+        title: String,
+    },
+    /// A person answered.
+    #[serde(rename = "question.answered")]
+    QuestionAnswered {
+        /// Which.
+        question: QuestionId,
+        /// The answer.
+        answer: String,
+    },
+    /// A note was kept.
+    #[serde(rename = "note.added")]
+    NoteAdded {
+        /// Which.
+        note: NoteId,
+    },
+    /// A checkpoint or automatic snapshot was taken.
+    #[serde(rename = "checkpoint.made")]
+    CheckpointMade {
+        /// Its name; automatic snapshots have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<CheckpointName>,
+        /// The ref that holds it.
+        reference: String,
+        /// What the ref points at: the tag object, or the commit of a snapshot.
+        object: Oid,
+        /// The side commit.
+        commit: Oid,
+        /// The tree of the whole work tree.
+        tree: Oid,
+        /// The tree outside `.claude/`.
+        evidence: Oid,
+        /// Why it was taken.
+        reason: CheckpointKind,
+        /// In words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        summary: Option<String>,
+        /// The task it belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+    },
+    /// Something shared is about to be changed.
+    #[serde(rename = "intent.formed")]
+    IntentFormed {
+        /// What, from which state, to which.
+        intent: Intent,
+    },
+    /// What became of an intent.
+    #[serde(rename = "intent.settled")]
+    IntentSettled {
+        /// The number of the event that formed it.
+        intent: u64,
+        /// What became of it.
+        outcome: Settlement,
+    },
+    /// A gate was run.
+    #[serde(rename = "gate.ran")]
+    GateRan {
+        /// Which.
+        gate: GateName,
+        /// The digest of its declaration.
+        declaration: Digest,
+        /// The tree outside `.claude/` that it saw.
+        tree: Oid,
+        /// What it said.
+        verdict: Verdict,
+        /// Its exit code, when it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit: Option<i32>,
+        /// How long it took.
+        took: Lapse,
+        /// The last lines of what it printed, when it is not green.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<String>,
+        /// The attempt that it judged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepId>,
+    },
+    /// Paths changed between two edges of a step, or between two snapshots.
+    #[serde(rename = "change.seen")]
+    ChangeSeen {
+        /// The attempt that made them, when one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepId>,
+        /// At most 200 of them.
+        changes: Vec<Change>,
+        /// How many more there are in further events of the same command.
+        #[serde(default)]
+        more: u64,
+    },
+    /// `autonomy run` began.
+    #[serde(rename = "run.started")]
+    RunStarted {
+        /// Which.
+        run: RunId,
+        /// The plan with its budgets, as data.
+        plan: serde_json::Value,
+    },
+    /// `autonomy run` ended.
+    #[serde(rename = "run.ended")]
+    RunEnded {
+        /// Which.
+        run: RunId,
+        /// Why, a word of the plan's endings.
+        reason: String,
+    },
+    /// Somebody asked the run to stop at the next edge.
+    #[serde(rename = "run.stop_asked")]
+    RunStopAsked {},
+    /// An attempt began; written before anything is started.
+    #[serde(rename = "step.started")]
+    StepStarted {
+        /// Which.
+        step: StepId,
+        /// Of which run.
+        run: RunId,
+        /// On which task.
+        task: TaskId,
+        /// The number of the try, from 1.
+        attempt: u32,
+        /// The agent profile.
+        agent: String,
+        /// The conversation that the client is told to use.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<ClientId>,
+        /// The snapshot before it.
+        snapshot: Oid,
+    },
+    /// The attempt's process is running.
+    #[serde(rename = "step.spawned")]
+    StepSpawned {
+        /// Which.
+        step: StepId,
+        /// Its process, as data of `model::process`.
+        process: serde_json::Value,
+    },
+    /// An attempt ended.
+    #[serde(rename = "step.ended")]
+    StepEnded {
+        /// Which.
+        step: StepId,
+        /// What the driver made of it, as data of `model::agent`.
+        outcome: serde_json::Value,
+        /// The tree after it, outside `.claude/`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tree: Option<Oid>,
+    },
+    /// A usage limit was met.
+    #[serde(rename = "limit.met")]
+    LimitMet {
+        /// When it ends, when the client said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// The client's name for it.
+        limit: String,
+    },
+    /// Tokens and money were used.
+    #[serde(rename = "usage.seen")]
+    UsageSeen {
+        /// By which attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepId>,
+        /// Tokens read, without cached ones.
+        input_tokens: u64,
+        /// Tokens written.
+        output_tokens: u64,
+        /// Millionths of a dollar.
+        cost_micros: u64,
+    },
+    /// An agent used a tool.
+    #[serde(rename = "tool.used")]
+    ToolUsed {
+        /// Its name.
+        tool: String,
+        /// In which attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepId>,
+    },
+    /// The store put something back or finished something.
+    #[serde(rename = "store.mended")]
+    StoreMended {
+        /// In words.
+        what: String,
+    },
+    /// Written by a later version of this program; kept as it is, and the log is not written to.
+    #[serde(other, rename = "unknown", skip_serializing)]
+    Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(fact: Fact) -> Event {
+        Event {
+            seq: 17,
+            at: Timestamp::from_millisecond(1_795_197_600_123).expect("in range"),
+            actor: Actor::Person { name: Some("Ada".into()) },
+            fact,
+            prev: genesis("clone"),
+            end: true,
+        }
+    }
+
+    #[test]
+    fn a_line_is_a_yaml_document_that_reads_back_as_it_was() {
+        let written = event(Fact::ProgressAdded { text: "parser: \"done\"\nnext: --- printer ✓".into(), task: None });
+        let line = written.line().expect("it is small");
+        insta::assert_snapshot!(line, @r#"--- {"seq":17,"at":"2026-11-20T18:00:00.123Z","actor":{"is":"person","name":"Ada"},"kind":"progress.added","text":"parser: \"done\"\nnext: --- printer ✓","prev":"bcc14cfca28db697ec22b562d3edd88cc6325058ed43dafd7f43b2d460d5f0e8","end":true}"#);
+        assert_eq!(Event::parse(&line), Ok(written));
+        assert!(Event::closes(&line));
+        let document: serde_json::Value = serde_saphyr::from_str(&line).expect("a YAML reader takes it");
+        assert_eq!(document["kind"], "progress.added");
+    }
+
+    #[test]
+    fn an_event_of_a_later_version_is_read_as_unknown() {
+        let line = event(Fact::SessionResumed {}).line().expect("small").replace("session.resumed", "session.teleported");
+        assert_eq!(Event::parse(&line).expect("still an event").fact, Fact::Unknown);
+    }
+
+    #[test]
+    fn an_event_over_the_cap_is_refused() {
+        let refusal = event(Fact::ProgressAdded { text: "x".repeat(MAX_EVENT), task: None }).line().expect_err("too large");
+        assert!(refusal.message.contains("over the 65536"), "{refusal}");
+    }
+}

@@ -1,0 +1,677 @@
+//! What follows from a log: the fold of its events.
+//!
+//! Bounded on purpose: the state of a night's work is a few kilobytes, so that it can be kept beside the log and read in
+//! microseconds. What must be complete is in the log; the newest of each kind, and how many there were, is here.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    actor::Actor,
+    checkpoint::CheckpointKind,
+    event::{Continues, Event, FORMAT, Fact, SessionOutcome, Verdict, genesis},
+    id::{CheckpointName, ClientId, DecisionId, Digest, GateName, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
+    intent::{Intent, Settlement},
+    refusal::Refusal,
+    time::{Lapse, Timestamp},
+};
+
+/// How many of the newest entries of each kind the state keeps.
+pub const KEPT: usize = 50;
+
+/// The newest entries of one kind, and how many there were in all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Newest<T> {
+    /// How many there were.
+    pub count: u64,
+    /// The newest, oldest first, at most [`KEPT`].
+    pub entries: VecDeque<T>,
+}
+
+impl<T> Default for Newest<T> {
+    fn default() -> Self {
+        Self { count: 0, entries: VecDeque::new() }
+    }
+}
+
+impl<T> Newest<T> {
+    fn push(&mut self, entry: T) {
+        self.count += 1;
+        if self.entries.len() == KEPT {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(entry);
+    }
+}
+
+/// The lasting facts about a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its name.
+    pub id: SessionId,
+    /// What people call it.
+    pub title: Option<String>,
+    /// What is to be reached.
+    pub goal: Option<String>,
+    /// What must hold on the way.
+    pub constraints: Vec<String>,
+    /// How long it may take.
+    pub max: Lapse,
+    /// The branch at the start.
+    pub branch: Option<String>,
+    /// The commit at the start.
+    pub head: Option<Oid>,
+    /// The person's name.
+    pub person: Option<String>,
+    /// The session of another clone that it goes on from.
+    pub continues: Option<Continues>,
+    /// The session that started it.
+    pub parent: Option<SessionId>,
+    /// When it began.
+    pub started: Timestamp,
+}
+
+/// Where a session stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Phase {
+    /// Work goes on.
+    #[default]
+    Active,
+    /// Laid aside.
+    Paused {
+        /// Why.
+        reason: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Over.
+    Ended {
+        /// How.
+        outcome: SessionOutcome,
+        /// In a person's words.
+        summary: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What happened to a task; what it says is in its record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskState {
+    /// Where it stands.
+    pub stage: TaskStage,
+    /// How many tries failed since it was last opened.
+    pub failures: u32,
+    /// When work on it began.
+    pub started: Option<Timestamp>,
+    /// When its stage last changed.
+    pub changed: Timestamp,
+}
+
+/// Where a task stands by what happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum TaskStage {
+    /// Nobody works on it.
+    Open,
+    /// Somebody works on it.
+    Started {
+        /// The attempt of a run.
+        step: Option<StepId>,
+    },
+    /// The last try failed.
+    Failed {
+        /// Why.
+        why: String,
+    },
+    /// It waits for an answer.
+    Waiting {
+        /// To what.
+        question: QuestionId,
+    },
+    /// Given up for now.
+    Parked {
+        /// Why.
+        why: String,
+        /// The ref that pins the work.
+        reference: Option<String>,
+    },
+    /// Done.
+    Done {
+        /// The tree that proves it.
+        tree: Option<Oid>,
+        /// Paths that were not committed when the gates ran.
+        uncommitted: Vec<String>,
+    },
+    /// It will not be done.
+    Cancelled {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What the log last wrote, or found, at a record's path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordState {
+    /// The digest of the bytes in force.
+    pub bytes: Digest,
+    /// The digest of the bytes that the file is to hold now; differs from `bytes` while a change is queued.
+    pub file: Digest,
+    /// The event that said so.
+    pub seq: u64,
+    /// Every earlier version that this log wrote and that may lie in a commit or a stash entry.
+    pub earlier: Vec<Digest>,
+    /// The queued keys and values, in the order they were set.
+    pub queued: BTreeMap<String, serde_json::Value>,
+}
+
+/// A dated line of the progress log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Actor,
+    /// For which task.
+    pub task: Option<TaskId>,
+    /// In words.
+    pub text: String,
+}
+
+/// What is being worked on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Focus {
+    /// Since when.
+    pub at: Timestamp,
+    /// The task, when it is one.
+    pub task: Option<TaskId>,
+    /// In words.
+    pub text: String,
+    /// The next specific action.
+    pub next: Option<String>,
+}
+
+/// A checkpoint or snapshot that the log knows of; whether its ref is still there is git's to say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The event.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Its name; automatic snapshots have none.
+    pub name: Option<CheckpointName>,
+    /// The ref that holds it.
+    pub reference: String,
+    /// What the ref points at.
+    pub object: Oid,
+    /// The side commit.
+    pub commit: Oid,
+    /// The tree outside `.claude/`.
+    pub evidence: Oid,
+    /// Why.
+    pub reason: CheckpointKind,
+    /// In words.
+    pub summary: Option<String>,
+    /// The task it belongs to.
+    pub task: Option<TaskId>,
+}
+
+/// The last answer of a gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateState {
+    /// When.
+    pub at: Timestamp,
+    /// The digest of its declaration.
+    pub declaration: Digest,
+    /// The tree outside `.claude/` that it saw.
+    pub tree: Oid,
+    /// What it said.
+    pub verdict: Verdict,
+    /// How long it took.
+    pub took: Lapse,
+}
+
+/// A run of the loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Which.
+    pub id: RunId,
+    /// When it began.
+    pub started: Timestamp,
+    /// The plan as data.
+    pub plan: serde_json::Value,
+    /// Why it ended, when it did.
+    pub ended: Option<String>,
+    /// Whether somebody asked it to stop.
+    pub stop_asked: bool,
+    /// How many attempts it made.
+    pub steps: u32,
+    /// The attempt under way.
+    pub step: Option<Step>,
+}
+
+/// An attempt under way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which.
+    pub id: StepId,
+    /// On which task.
+    pub task: TaskId,
+    /// The number of the try.
+    pub attempt: u32,
+    /// The agent profile.
+    pub agent: String,
+    /// The client's conversation.
+    pub client: Option<ClientId>,
+    /// The snapshot before it.
+    pub snapshot: Oid,
+    /// When it began.
+    pub started: Timestamp,
+    /// Its process, as data.
+    pub process: Option<serde_json::Value>,
+}
+
+/// Tokens and money.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+    /// Millionths of a dollar.
+    pub cost_micros: u64,
+}
+
+/// A decision or question by id, title and time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named<T> {
+    /// Which.
+    pub id: T,
+    /// Its title.
+    pub title: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The fold of one log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The version of the log's form; 0 before the first event.
+    pub format: u32,
+    /// Whether an event was written by a later version of this program.
+    pub newer: bool,
+    /// The number of the last event.
+    pub seq: u64,
+    /// The hash of the last line.
+    pub tail: Digest,
+    /// When the last event happened.
+    pub last: Option<Timestamp>,
+    /// The session; none in the clone's own log.
+    pub session: Option<Session>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Time spent paused, for the budget.
+    pub paused: Lapse,
+    /// What is being worked on.
+    pub focus: Option<Focus>,
+    /// The progress log.
+    pub progress: Newest<Progress>,
+    /// Tasks that anything happened to.
+    pub tasks: BTreeMap<TaskId, TaskState>,
+    /// Records that the log wrote or found edited.
+    pub records: BTreeMap<String, RecordState>,
+    /// Decisions.
+    pub decisions: Newest<Named<DecisionId>>,
+    /// Questions asked.
+    pub questions: Newest<Named<QuestionId>>,
+    /// Questions answered.
+    pub answers: u64,
+    /// Checkpoints with a tag.
+    pub checkpoints: Newest<Taken>,
+    /// Automatic and safety snapshots.
+    pub snapshots: Newest<Taken>,
+    /// Intents whose outcome is not known.
+    pub intents: BTreeMap<u64, Intent>,
+    /// Commits of ours that landed.
+    pub commits: Newest<Oid>,
+    /// Rollbacks that were carried out: the event of the intent, where to, and the safety snapshot.
+    pub rollbacks: Newest<Rolled>,
+    /// Gates' last answers.
+    pub gates: BTreeMap<GateName, GateState>,
+    /// The last run.
+    pub run: Option<Run>,
+    /// Runs in all.
+    pub runs: u64,
+    /// Attempts in all.
+    pub steps: u64,
+    /// What was used.
+    pub spent: Spent,
+    /// Tool calls of agents.
+    pub tools: u64,
+    /// When the usage limit that was last met ends.
+    pub limit: Option<Timestamp>,
+    /// Clients bound to the session.
+    pub clients: Vec<ClientId>,
+    /// What the store put back or finished.
+    pub mended: u64,
+}
+
+/// A rollback that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rolled {
+    /// The event of its intent.
+    pub seq: u64,
+    /// When it was planned.
+    pub at: Timestamp,
+    /// The side commit gone back to.
+    pub to: Oid,
+    /// The safety snapshot.
+    pub safety: Oid,
+}
+
+impl State {
+    /// The state before the first event of the log `name`.
+    #[must_use]
+    pub fn empty(name: &str) -> Self {
+        Self {
+            format: 0,
+            newer: false,
+            seq: 0,
+            tail: genesis(name),
+            last: None,
+            session: None,
+            phase: Phase::Active,
+            paused: Lapse::default(),
+            focus: None,
+            progress: Newest::default(),
+            tasks: BTreeMap::new(),
+            records: BTreeMap::new(),
+            decisions: Newest::default(),
+            questions: Newest::default(),
+            answers: 0,
+            checkpoints: Newest::default(),
+            snapshots: Newest::default(),
+            intents: BTreeMap::new(),
+            commits: Newest::default(),
+            rollbacks: Newest::default(),
+            gates: BTreeMap::new(),
+            run: None,
+            runs: 0,
+            steps: 0,
+            spent: Spent::default(),
+            tools: 0,
+            limit: None,
+            clients: Vec::new(),
+            mended: 0,
+        }
+    }
+
+    /// Takes in the next event; `hash` is that of its line.
+    ///
+    /// # Errors
+    /// Refuses an event that does not continue the chain.
+    pub fn apply(&mut self, event: &Event, hash: Digest) -> Result<(), Refusal> {
+        if event.seq != self.seq + 1 || event.prev != self.tail {
+            return Err(Refusal::environment(format!(
+                "the log is broken at event {}: it does not continue event {}",
+                event.seq, self.seq
+            ))
+            .hint("`autonomy verify --repair` shows and mends what can be mended"));
+        }
+        self.fold(event);
+        self.seq = event.seq;
+        self.tail = hash;
+        self.last = Some(event.at);
+        Ok(())
+    }
+
+    /// Whether the session is over.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
+    }
+
+    /// Lets pass only a log that this program may write to.
+    ///
+    /// # Errors
+    /// Refuses a log of a later version, and one whose session is over.
+    pub fn may_write(&self) -> Result<(), Refusal> {
+        if self.newer || self.format > FORMAT {
+            return Err(Refusal::environment(format!(
+                "the log was written by a later version of autonomy (its form is {}, this program writes {FORMAT})",
+                self.format
+            ))
+            .hint("install the later version; nothing was changed"));
+        }
+        match (&self.phase, &self.session) {
+            (Phase::Ended { .. }, Some(session)) => Err(Refusal::conflict(format!("the session `{}` has ended", session.id))
+                .hint("start another: `autonomy session start`")),
+            _ => Ok(()),
+        }
+    }
+
+    fn task(&mut self, task: &TaskId, at: Timestamp, stage: TaskStage) -> &mut TaskState {
+        let untouched = TaskState { stage: TaskStage::Open, failures: 0, started: None, changed: at };
+        let known = self.tasks.entry(task.clone()).or_insert(untouched);
+        known.stage = stage;
+        known.changed = at;
+        known
+    }
+
+    fn record(&mut self, record: &str, seq: u64, bytes: &Digest, file: Option<&Digest>) -> &mut RecordState {
+        let state = self.records.entry(record.to_owned()).or_insert_with(|| RecordState {
+            bytes: bytes.clone(),
+            file: file.unwrap_or(bytes).clone(),
+            seq,
+            earlier: Vec::new(),
+            queued: BTreeMap::new(),
+        });
+        if state.bytes != *bytes && !state.earlier.contains(&state.bytes) {
+            state.earlier.push(state.bytes.clone());
+        }
+        state.bytes = bytes.clone();
+        state.seq = seq;
+        if let Some(file) = file {
+            state.file = file.clone();
+        }
+        state
+    }
+
+    fn fold(&mut self, event: &Event) {
+        let (seq, at) = (event.seq, event.at);
+        match &event.fact {
+            Fact::CloneStarted { format } => self.format = *format,
+            Fact::SessionStarted { format, session, title, goal, constraints, max, branch, head, person, continues, parent } => {
+                self.format = *format;
+                self.session = Some(Session {
+                    id: session.clone(),
+                    title: title.clone(),
+                    goal: goal.clone(),
+                    constraints: constraints.clone(),
+                    max: *max,
+                    branch: branch.clone(),
+                    head: head.clone(),
+                    person: person.clone(),
+                    continues: continues.clone(),
+                    parent: parent.clone(),
+                    started: at,
+                });
+            }
+            Fact::SessionPaused { reason } => self.phase = Phase::Paused { reason: reason.clone(), since: at },
+            Fact::SessionResumed {} => {
+                if let Phase::Paused { since, .. } = self.phase {
+                    self.paused = Lapse(self.paused.0 + at.since(since).0);
+                }
+                self.phase = Phase::Active;
+            }
+            Fact::SessionEnded { outcome, summary } => {
+                self.phase = Phase::Ended { outcome: *outcome, summary: summary.clone(), at };
+            }
+            Fact::ClientBound { client } => {
+                if !self.clients.contains(client) {
+                    self.clients.push(client.clone());
+                }
+            }
+            Fact::FocusSet { task, text, next } => {
+                self.focus = Some(Focus { at, task: task.clone(), text: text.clone(), next: next.clone() });
+            }
+            Fact::ProgressAdded { text, task } => {
+                self.progress.push(Progress { at, by: event.actor.clone(), task: task.clone(), text: text.clone() });
+            }
+            Fact::RecordWritten { record, bytes, .. } | Fact::RecordEdited { record, bytes } => {
+                self.record(record, seq, bytes, Some(bytes)).queued.clear();
+            }
+            Fact::RecordQueued { record, bytes, was, set } => {
+                let known = self.records.contains_key(record);
+                let state = self.record(record, seq, bytes, (!known).then_some(was));
+                state.queued.extend(set.clone());
+            }
+            Fact::RecordDropped { record } => {
+                self.records.remove(record);
+            }
+            Fact::TaskAdded { task, .. } => {
+                self.task(task, at, TaskStage::Open);
+            }
+            Fact::TaskStarted { task, step } => {
+                let state = self.task(task, at, TaskStage::Started { step: step.clone() });
+                state.started.get_or_insert(at);
+            }
+            Fact::TaskFailed { task, why } => {
+                self.task(task, at, TaskStage::Failed { why: why.clone() }).failures += 1;
+            }
+            Fact::TaskWaiting { task, question } => {
+                self.task(task, at, TaskStage::Waiting { question: question.clone() });
+            }
+            Fact::TaskParked { task, why, reference } => {
+                self.task(task, at, TaskStage::Parked { why: why.clone(), reference: reference.clone() });
+            }
+            Fact::TaskResumed { task } | Fact::TaskReopened { task, .. } => {
+                self.task(task, at, TaskStage::Open).failures = 0;
+            }
+            Fact::TaskDone { task, tree, uncommitted } => {
+                self.task(task, at, TaskStage::Done { tree: tree.clone(), uncommitted: uncommitted.clone() });
+            }
+            Fact::TaskCancelled { task, why } => {
+                self.task(task, at, TaskStage::Cancelled { why: why.clone() });
+            }
+            Fact::DecisionRecorded { decision, title } => {
+                self.decisions.push(Named { id: decision.clone(), title: title.clone(), at });
+            }
+            Fact::QuestionAsked { question, title } => {
+                self.questions.push(Named { id: question.clone(), title: title.clone(), at });
+            }
+            Fact::QuestionAnswered { .. } => self.answers += 1,
+            Fact::NoteAdded { .. } | Fact::ChangeSeen { .. } => {}
+            Fact::CheckpointMade { name, reference, object, commit, tree: _, evidence, reason, summary, task } => {
+                let taken = Taken {
+                    seq,
+                    at,
+                    name: name.clone(),
+                    reference: reference.clone(),
+                    object: object.clone(),
+                    commit: commit.clone(),
+                    evidence: evidence.clone(),
+                    reason: *reason,
+                    summary: summary.clone(),
+                    task: task.clone(),
+                };
+                if name.is_some() {
+                    self.checkpoints.push(taken);
+                } else {
+                    self.snapshots.push(taken);
+                }
+            }
+            Fact::IntentFormed { intent } => {
+                self.intents.insert(seq, intent.clone());
+            }
+            Fact::IntentSettled { intent, outcome } => self.settle(*intent, outcome, at),
+            Fact::GateRan { gate, declaration, tree, verdict, took, .. } => {
+                let state =
+                    GateState { at, declaration: declaration.clone(), tree: tree.clone(), verdict: *verdict, took: *took };
+                self.gates.insert(gate.clone(), state);
+            }
+            Fact::RunStarted { run, plan } => {
+                self.runs += 1;
+                self.run = Some(Run {
+                    id: run.clone(),
+                    started: at,
+                    plan: plan.clone(),
+                    ended: None,
+                    stop_asked: false,
+                    steps: 0,
+                    step: None,
+                });
+            }
+            Fact::RunEnded { reason, .. } => {
+                if let Some(run) = &mut self.run {
+                    run.ended = Some(reason.clone());
+                    run.step = None;
+                }
+            }
+            Fact::RunStopAsked {} => {
+                if let Some(run) = &mut self.run {
+                    run.stop_asked = true;
+                }
+            }
+            Fact::StepStarted { step, task, attempt, agent, client, snapshot, .. } => {
+                self.steps += 1;
+                if let Some(run) = &mut self.run {
+                    run.steps += 1;
+                    run.step = Some(Step {
+                        id: step.clone(),
+                        task: task.clone(),
+                        attempt: *attempt,
+                        agent: agent.clone(),
+                        client: client.clone(),
+                        snapshot: snapshot.clone(),
+                        started: at,
+                        process: None,
+                    });
+                }
+            }
+            Fact::StepSpawned { step, process } => {
+                if let Some(under_way) = self.run.as_mut().and_then(|run| run.step.as_mut()).filter(|known| known.id == *step) {
+                    under_way.process = Some(process.clone());
+                }
+            }
+            Fact::StepEnded { step, .. } => {
+                if let Some(run) = &mut self.run
+                    && run.step.as_ref().is_some_and(|known| known.id == *step)
+                {
+                    run.step = None;
+                }
+            }
+            Fact::LimitMet { until, .. } => self.limit = *until,
+            Fact::UsageSeen { input_tokens, output_tokens, cost_micros, .. } => {
+                self.spent.input_tokens += input_tokens;
+                self.spent.output_tokens += output_tokens;
+                self.spent.cost_micros += cost_micros;
+            }
+            Fact::ToolUsed { .. } => self.tools += 1,
+            Fact::StoreMended { .. } => self.mended += 1,
+            Fact::Unknown => self.newer = true,
+        }
+    }
+
+    fn settle(&mut self, seq: u64, outcome: &Settlement, at: Timestamp) {
+        let Some(intent) = self.intents.remove(&seq) else { return };
+        let Settlement::Done { commit } = outcome else { return };
+        match intent {
+            Intent::Commit { paths, .. } => {
+                if let Some(commit) = commit {
+                    self.commits.push(commit.clone());
+                }
+                for path in paths {
+                    if let Some(record) = self.records.get_mut(&path) {
+                        record.file = record.bytes.clone();
+                        record.queued.clear();
+                    }
+                }
+            }
+            Intent::Rollback { to, safety, .. } => self.rollbacks.push(Rolled { seq, at, to, safety }),
+            Intent::Branch { .. } => {}
+        }
+    }
+}
