@@ -249,6 +249,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn lines_cover_the_text(text in "(?s)[-#*`~\\[\\] x1.\t\r\n<!>é]{0,120}") {
             let mut joined = String::new();

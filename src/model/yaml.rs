@@ -106,6 +106,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_written_is_read_back(value in prop::collection::btree_map(".{0,20}", prop::collection::vec("(?s).{0,60}", 0..3), 0..4)) {
             let text = write(&value).expect("strings");
