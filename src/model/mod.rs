@@ -5,11 +5,10 @@
 pub mod actor;
 pub mod change;
 pub mod checkpoint;
+pub mod document;
 pub mod event;
 pub mod id;
 pub mod intent;
-pub mod document;
-pub mod id;
 pub mod markdown;
 pub mod refusal;
 pub mod state;
