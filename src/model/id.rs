@@ -286,24 +286,20 @@ pub fn resolve(kind: &str, given: &str, candidates: &[Candidate<'_>]) -> Result<
         }
     }
     let refusal = Refusal::usage(format!("there is no {kind} `{}`", given.escape_debug()));
-    let mut near: Vec<(f64, &str)> = candidates
-        .iter()
-        .map(|candidate| {
-            (
-                likeness(&lower, &candidate.name.to_lowercase()).max(likeness(&lower, &candidate.title.to_lowercase())),
-                candidate.name,
-            )
-        })
-        .filter(|(score, _)| *score > 0.5)
-        .collect();
+    let near = nearest(given, candidates.iter().map(|candidate| (candidate.name, candidate.title)));
+    Err(if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) })
+}
+
+/// The at most three names that look most like `given`, the likest first, in backticks. Each comes with a second text to
+/// compare with, such as a title; it may be empty.
+#[must_use]
+pub fn nearest<'a>(given: &str, names: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let lower = given.to_lowercase();
+    let score = |text: &str| likeness(&lower, &text.to_lowercase());
+    let mut near: Vec<(f64, &str)> =
+        names.into_iter().map(|(name, title)| (score(name).max(score(title)), name)).filter(|(score, _)| *score > 0.5).collect();
     near.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(right.1)));
-    Err(match near.as_slice() {
-        [] => refusal,
-        names => {
-            let names: Vec<String> = names.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();
-            refusal.hint(format!("nearest: {}", names.join(", ")))
-        }
-    })
+    near.iter().take(3).map(|(_, name)| format!("`{name}`")).collect()
 }
 
 fn likeness(left: &str, right: &str) -> f64 {

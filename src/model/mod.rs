@@ -3,6 +3,7 @@
 //! Nothing here touches a file, a clock, git, a thread or a random number; whatever is needed is handed in.
 
 pub mod actor;
+pub mod branch;
 pub mod change;
 pub mod checkpoint;
 pub mod document;
@@ -10,7 +11,11 @@ pub mod event;
 pub mod id;
 pub mod intent;
 pub mod markdown;
+pub mod place;
 pub mod refusal;
+pub mod schema;
+pub mod settings;
 pub mod state;
 pub mod time;
+pub mod trust;
 pub mod yaml;

@@ -1,0 +1,105 @@
+//! Declarations: what a repository wants to run, by hash, and where each stands with the person. Nothing is stored here.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{id::Digest, time::Timestamp};
+
+/// What kind of thing is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A command that proves work.
+    Gate,
+    /// An agent program with its arguments and permissions.
+    Agent,
+    /// A git hook that the repository's own configuration points to.
+    Hook,
+    /// A git filter of the repository's own configuration.
+    Filter,
+    /// The rules of who may decide what.
+    Authority,
+    /// Programs that an agent client is told to start.
+    Mcp,
+    /// A command that prepares a work tree.
+    Setup,
+}
+
+impl Kind {
+    /// The word for people and in commands.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gate => "gate",
+            Self::Agent => "agent",
+            Self::Hook => "hook",
+            Self::Filter => "filter",
+            Self::Authority => "authority",
+            Self::Mcp => "mcp",
+            Self::Setup => "setup",
+        }
+    }
+}
+
+/// One thing that a repository wants to run or to rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Declaration {
+    /// What kind of thing it is.
+    pub kind: Kind,
+    /// Its name within the kind.
+    pub name: String,
+    /// The sha256 of the content.
+    pub digest: Digest,
+    /// What exactly would run, as text.
+    pub content: String,
+}
+
+impl Declaration {
+    /// Declares `content`.
+    #[must_use]
+    pub fn new(kind: Kind, name: &str, content: &str) -> Self {
+        Self { kind, name: name.to_owned(), digest: Digest::of(content), content: content.to_owned() }
+    }
+
+    /// `gate tests`, as people are shown it and may name it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{} {}", self.kind.as_str(), self.name)
+    }
+}
+
+/// A declaration that a person has trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Trusted {
+    /// What was trusted.
+    pub declaration: Declaration,
+    /// Who trusted it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where a declaration stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// A person has trusted exactly this.
+    Trusted,
+    /// It has changed since it was trusted; the content that was trusted stays in force.
+    Changed {
+        /// What was trusted last.
+        in_force: String,
+    },
+    /// Nobody has trusted anything of this name.
+    Untrusted,
+}
+
+/// Where `declaration` stands, given what was trusted under its kind and name.
+#[must_use]
+pub fn standing(declaration: &Declaration, trusted: Option<&Trusted>) -> Standing {
+    match trusted {
+        None => Standing::Untrusted,
+        Some(trusted) if trusted.declaration.digest == declaration.digest => Standing::Trusted,
+        Some(trusted) => Standing::Changed { in_force: trusted.declaration.content.clone() },
+    }
+}
