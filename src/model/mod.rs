@@ -11,6 +11,7 @@ pub mod event;
 pub mod id;
 pub mod intent;
 pub mod markdown;
+pub mod page;
 pub mod place;
 pub mod refusal;
 pub mod schema;
