@@ -1,0 +1,123 @@
+//! The two locks, as guard types: the log's, and the clone's. Whoever needs both takes the clone's first.
+//!
+//! A lock is the kernel's (`flock`), so it goes with its holder however that dies. Waiting is bounded.
+
+use std::{
+    fs::{File, TryLockError},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    time::Duration,
+};
+
+use crate::{
+    host::{Doing, Result, clock::Clock, store::write},
+    model::refusal::Refusal,
+};
+
+/// How long a lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Holds the clone's lock: publishing, refs, whatever spans sessions.
+#[derive(Debug)]
+pub struct CloneLock {
+    _file: File,
+}
+
+impl CloneLock {
+    /// Waits for the clone's lock, making its file at first use.
+    ///
+    /// # Errors
+    /// Refuses when another process keeps it for longer than ten seconds, naming that process.
+    pub fn take(path: &Path) -> Result<Self> {
+        if let Some(parent) = path.parent() {
+            write::make_directory(parent)?;
+        }
+        let file = File::options().create(true).truncate(false).read(true).write(true).open(path).doing("open the lock", path)?;
+        wait(&file, path, "the clone's lock")?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Holds a log's lock while it is borrowed; released when dropped.
+#[derive(Debug)]
+pub struct LogLock<'a> {
+    file: &'a File,
+}
+
+impl<'a> LogLock<'a> {
+    /// Waits for the lock of the log behind `file`.
+    ///
+    /// # Errors
+    /// Refuses when another process keeps it for longer than ten seconds, naming that process.
+    pub fn take(file: &'a File, path: &Path) -> Result<Self> {
+        wait(file, path, "the log's lock")?;
+        Ok(Self { file })
+    }
+}
+
+impl Drop for LogLock<'_> {
+    fn drop(&mut self) {
+        // The kernel drops the lock with the file at the latest; nothing can be done about a failure here.
+        self.file.unlock().ok();
+    }
+}
+
+fn wait(file: &File, path: &Path, what: &str) -> Result<()> {
+    let mut tries = 0_u32;
+    let mut since = None;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error).doing("lock", path),
+        }
+        tries += 1;
+        if tries < 32 {
+            std::thread::yield_now();
+            continue;
+        }
+        let since = *since.get_or_insert_with(Clock::instant);
+        if Clock::instant().duration_since(since) > PATIENCE {
+            let holder = holder(file).unwrap_or_else(|| "another process".to_owned());
+            return Err(Refusal::conflict(format!("{what} `{}` is held by {holder}", path.display()))
+                .hint("wait until it has finished, or end it; the lock goes with it")
+                .retryable()
+                .into());
+        }
+        Clock::sleep(Duration::from_micros(u64::from(tries.min(100)) * 20));
+    }
+}
+
+/// Who holds the lock of `file`, read from `/proc/locks` (proc(5)); none where that is missing.
+fn holder(file: &File) -> Option<String> {
+    let inode = file.metadata().ok()?.ino().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let line = locks.lines().filter(|line| !line.contains("->")).find(|line| {
+        let mut words = line.split_whitespace();
+        words.nth(1) == Some("FLOCK") && words.nth(3).and_then(|place| place.rsplit(':').next()) == Some(inode.as_str())
+    })?;
+    let process = line.split_whitespace().nth(4)?;
+    let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    let command = String::from_utf8_lossy(&command).replace('\0', " ");
+    let seconds = std::fs::metadata(format!("/proc/{process}"))
+        .ok()
+        .and_then(|found| found.modified().ok())
+        .and_then(|began| began.elapsed().ok())
+        .map_or_else(String::new, |age| format!(", running for {}s", age.as_secs()));
+    Some(format!("process {process} (`{}`{seconds})", command.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_is_found() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("lock");
+        let _held = CloneLock::take(&path).expect("free");
+        let file = File::open(&path).expect("there");
+        let holder = holder(&file).expect("a holder on Linux");
+        assert!(holder.contains(&std::process::id().to_string()), "{holder}");
+    }
+}

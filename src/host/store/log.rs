@@ -1,0 +1,448 @@
+//! One log: an append-only file of events with a chain of hashes, shared by any number of processes.
+//!
+//! Appending takes the lock for microseconds: cut what a dead writer left half-written, fold what others added, decide,
+//! write all lines at once, release, sync, and only then say that it happened. Reading needs no lock. What the events
+//! mean for files and refs is not known here.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    host::{
+        Doing, Error, Result, failpoint,
+        store::{
+            layout,
+            lock::LogLock,
+            write::{self, Durability},
+        },
+    },
+    model::{
+        actor::Actor,
+        event::{Event, Fact},
+        id::Digest,
+        refusal::{Code, Refusal},
+        state::State,
+        time::Timestamp,
+    },
+};
+
+/// After how many newly folded events the fold is kept again.
+const KEEP_AFTER: u64 = 256;
+
+/// From how many bytes on lines are parsed side by side.
+const PARALLEL: usize = 256 * 1024;
+
+/// An opened log with the fold of what has been read of it.
+#[derive(Debug)]
+pub struct Log {
+    directory: PathBuf,
+    path: PathBuf,
+    file: File,
+    folded: Folded,
+    kept_at: u64,
+    poisoned: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Folded {
+    /// The program version that kept it; another one folds anew.
+    program: String,
+    /// How many bytes of the log are folded.
+    offset: u64,
+    /// Where the last folded line starts.
+    last_line: u64,
+    state: State,
+}
+
+/// Who appends, when, and how text is made fit to be kept.
+pub struct Stamp<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: &'a Actor,
+    /// Takes secrets out of a line.
+    pub redact: &'a dyn Fn(&str) -> String,
+}
+
+impl Log {
+    /// Begins a log in `directory`, which is made if need be. The first command appended gives it its meaning.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be made.
+    pub fn begin(directory: &Path, name: &str) -> Result<Self> {
+        write::make_directory(directory)?;
+        let path = layout::log(directory);
+        let file = File::options().create(true).read(true).append(true).open(&path).doing("begin the log", &path)?;
+        write::sync_directory(directory)?;
+        Self::over(directory, name, file)
+    }
+
+    /// Opens the log in `directory` and folds it; none where there is none.
+    ///
+    /// # Errors
+    /// Fails when it cannot be read, and refuses a damaged one.
+    pub fn open(directory: &Path, name: &str) -> Result<Option<Self>> {
+        let path = layout::log(directory);
+        match File::options().read(true).append(true).open(&path) {
+            Ok(file) => Self::over(directory, name, file).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                let file = File::open(&path).doing("read the log", &path)?;
+                Self::over(directory, name, file).map(Some)
+            }
+            Err(error) => Err(error).doing("open the log", &path),
+        }
+    }
+
+    fn over(directory: &Path, name: &str, file: File) -> Result<Self> {
+        let path = layout::log(directory);
+        let fresh = || Folded { program: program(), offset: 0, last_line: 0, state: State::empty(name) };
+        let folded = kept_fold(directory, &file).unwrap_or_else(fresh);
+        let kept_at = folded.state.seq;
+        let mut log = Self { directory: directory.to_owned(), path, file, folded, kept_at, poisoned: false };
+        log.catch_up()?;
+        Ok(log)
+    }
+
+    /// The fold of everything read so far.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.folded.state
+    }
+
+    /// The directory that the log lies in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Folds what others have appended since.
+    ///
+    /// # Errors
+    /// Fails when the log cannot be read, and refuses a damaged one.
+    pub fn catch_up(&mut self) -> Result<()> {
+        let fresh = self.unread()?;
+        let whole = whole_length(&fresh);
+        self.fold(&fresh[..whole])?;
+        self.keep_fold();
+        Ok(())
+    }
+
+    /// Decides on the newest state and appends what was decided, durably. `decide` may be called again when another
+    /// process was faster; when it returns no facts, nothing is written. It must not touch anything.
+    ///
+    /// # Errors
+    /// Hands on what `decide` refuses; fails when the log cannot be written. After a failed sync nobody knows whether it
+    /// happened: the error says so, and this value takes no more writes.
+    pub fn append<T>(&mut self, stamp: &Stamp<'_>, mut decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<T> {
+        if self.poisoned {
+            return Err(unknown_outcome(&self.path));
+        }
+        let (mut facts, mut value) = decide(&self.folded.state)?;
+        if facts.is_empty() {
+            return Ok(value);
+        }
+        let lock = LogLock::take(&self.file, &self.path)?;
+        // Whoever held the lock may have retired the log: then this handle is of a file that nobody reads any more.
+        let here = self.file.metadata().doing("look at the log", &self.path)?;
+        if !fs::metadata(&self.path).is_ok_and(|found| found.ino() == here.ino()) {
+            return Err(Refusal::conflict(format!("the log `{}` was closed by another process", self.path.display()))
+                .retryable()
+                .into());
+        }
+        let fresh = Self::read_from(&self.file, &self.path, self.folded.offset)?;
+        let whole = whole_length(&fresh);
+        if whole < fresh.len() {
+            self.set_aside(&fresh[whole..], self.folded.offset + whole as u64)?;
+        }
+        if whole > 0 {
+            // `lock` borrows the file, the fold does not need it.
+            fold_into(&mut self.folded, &self.path, &fresh[..whole])?;
+            (facts, value) = decide(&self.folded.state)?;
+            if facts.is_empty() {
+                return Ok(value);
+            }
+        }
+        self.folded.state.may_write()?;
+        let lines = lines(&self.folded.state, stamp, facts)?;
+        let start = self.folded.offset;
+        if let Err(error) = write_whole(&self.file, &lines) {
+            // Readers cut an unfinished tail themselves; taking it back here only spares them the work.
+            self.file.set_len(start).ok();
+            return Err(error).doing("append to the log", &self.path);
+        }
+        drop(lock);
+        if let Err(error) = failpoint::reach("log.sync").and_then(|()| self.file.sync_data()) {
+            self.poisoned = true;
+            return Err(Error::at("make sure that the log is on the disk", &self.path, error)
+                .hint("whether it happened is unknown; `autonomy verify` tells"));
+        }
+        failpoint::reach("log.synced").doing("append to the log", &self.path)?;
+        self.fold(&lines)?;
+        self.keep_fold();
+        Ok(value)
+    }
+
+    /// Appends facts that need no decision.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_facts(&mut self, stamp: &Stamp<'_>, facts: &[Fact]) -> Result<()> {
+        self.append(stamp, |_| Ok((facts.to_vec(), ())))
+    }
+
+    /// Every event with its line and its hash, from the beginning.
+    ///
+    /// # Errors
+    /// Fails when the log cannot be read, and refuses a damaged one.
+    pub fn events(&self) -> Result<Vec<(Event, String)>> {
+        let text = Self::read_from(&self.file, &self.path, 0)?;
+        let whole = whole_length(&text);
+        let lines = split(&self.path, &text[..whole])?;
+        parse(&self.path, &lines).map(|parsed| parsed.into_iter().map(|(event, _, line)| (event, line.to_owned())).collect())
+    }
+
+    /// Makes everything read so far durable, whoever wrote it.
+    ///
+    /// # Errors
+    /// Fails when the disk does.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().doing("sync the log", &self.path)
+    }
+
+    fn unread(&self) -> Result<Vec<u8>> {
+        Self::read_from(&self.file, &self.path, self.folded.offset)
+    }
+
+    fn read_from(mut file: &File, path: &Path, offset: u64) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_to_end(&mut content)).doing("read the log", path)?;
+        Ok(content)
+    }
+
+    fn fold(&mut self, whole: &[u8]) -> Result<()> {
+        fold_into(&mut self.folded, &self.path, whole)
+    }
+
+    fn set_aside(&self, torn: &[u8], length: u64) -> Result<()> {
+        let directory = layout::torn(&self.directory);
+        write::make_directory(&directory)?;
+        let name = format!("{length}-{}", Digest::of(torn).head(8));
+        write::replace(&directory.join(name), torn, Durability::Synced)?;
+        self.file.set_len(length).doing("cut the torn end of the log", &self.path)
+    }
+
+    /// Keeping the fold is a convenience: where it cannot be written, the next command folds again.
+    fn keep_fold(&mut self) {
+        let seq = self.folded.state.seq;
+        if seq < self.kept_at + KEEP_AFTER {
+            return;
+        }
+        self.kept_at = seq;
+        let folded = Folded { program: program(), ..self.folded.clone() };
+        if let Ok(text) = serde_json::to_vec(&folded) {
+            write::replace(&layout::fold(&self.directory), &text, Durability::Derived).ok();
+        }
+    }
+}
+
+fn program() -> String {
+    concat!(env!("CARGO_PKG_VERSION"), "/1").to_owned()
+}
+
+/// The kept fold, when it was kept by this program and the log still has the line that it ends with.
+fn kept_fold(directory: &Path, mut file: &File) -> Option<Folded> {
+    let content = fs::read(layout::fold(directory)).ok()?;
+    let folded: Folded = serde_json::from_slice(&content).ok()?;
+    let length = usize::try_from(folded.offset.checked_sub(folded.last_line)?).ok()?;
+    if folded.program != program() || length == 0 || length > 4 * crate::model::event::MAX_EVENT {
+        return None;
+    }
+    let mut line = vec![0; length];
+    file.seek(SeekFrom::Start(folded.last_line)).ok()?;
+    file.read_exact(&mut line).ok()?;
+    let line = line.strip_suffix(b"\n")?;
+    (Digest::of(line) == folded.state.tail).then_some(folded)
+}
+
+/// The length of `text` up to and with its last line that closes a command.
+fn whole_length(text: &[u8]) -> usize {
+    let closing = b",\"end\":true}\n";
+    let mut end = text.len();
+    while let Some(at) = text[..end].iter().rposition(|byte| *byte == b'\n') {
+        if text[..=at].ends_with(closing) {
+            return at + 1;
+        }
+        end = at;
+    }
+    0
+}
+
+fn split<'a>(path: &Path, whole: &'a [u8]) -> Result<Vec<&'a str>> {
+    let text = std::str::from_utf8(whole).map_err(|error| damaged(path, 0, &format!("it is not UTF-8: {error}")))?;
+    Ok(text.lines().collect())
+}
+
+fn parse<'a>(path: &Path, lines: &[&'a str]) -> Result<Vec<(Event, Digest, &'a str)>> {
+    let one = |(index, line): (usize, &&'a str)| {
+        Event::parse(line)
+            .map(|event| (event, Digest::of(line), *line))
+            .map_err(|refusal| damaged(path, index + 1, &refusal.message))
+    };
+    if lines.iter().map(|line| line.len()).sum::<usize>() > PARALLEL {
+        lines.par_iter().enumerate().map(one).collect()
+    } else {
+        lines.iter().enumerate().map(one).collect()
+    }
+}
+
+fn damaged(path: &Path, line: usize, why: &str) -> Error {
+    Error::Refused(
+        Refusal::new(
+            Code::Environment,
+            format!("the log `{}` is damaged at line {line} after the last good part: {why}", path.display()),
+        )
+        .hint("`autonomy verify` shows the damage; checkpoint and rollback work without this log"),
+    )
+}
+
+fn unknown_outcome(path: &Path) -> Error {
+    Error::Refused(
+        Refusal::environment(format!(
+            "the log `{}` could not be synced, and takes no more writes from this process",
+            path.display()
+        ))
+        .hint("run the command again; `autonomy verify` tells what is there"),
+    )
+}
+
+fn fold_into(folded: &mut Folded, path: &Path, whole: &[u8]) -> Result<()> {
+    let lines = split(path, whole)?;
+    for (event, hash, line) in parse(path, &lines)? {
+        folded.state.apply(&event, hash)?;
+        folded.last_line = folded.offset;
+        folded.offset += line.len() as u64 + 1;
+    }
+    Ok(())
+}
+
+fn lines(state: &State, stamp: &Stamp<'_>, facts: Vec<Fact>) -> Result<Vec<u8>> {
+    let (mut seq, mut prev, last) = (state.seq, state.tail.clone(), facts.len());
+    let mut text = String::new();
+    for (index, fact) in facts.into_iter().enumerate() {
+        seq += 1;
+        let event = Event { seq, at: stamp.at, actor: stamp.actor.clone(), fact, prev, end: index + 1 == last };
+        let mut line = event.line()?;
+        let redacted = (stamp.redact)(&line);
+        if redacted != line {
+            Event::parse(&redacted)?;
+            line = redacted;
+        }
+        prev = Digest::of(&line);
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(text.into_bytes())
+}
+
+fn write_whole(mut file: &File, lines: &[u8]) -> std::io::Result<()> {
+    failpoint::reach("log.before")?;
+    if let Some(length) = failpoint::torn("log.write", lines.len())? {
+        file.write_all(&lines[..length])?;
+        file.sync_data()?;
+        return Err(std::io::Error::other("the write was torn"));
+    }
+    file.write_all(lines)?;
+    failpoint::reach("log.written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(actor: &Actor) -> Stamp<'_> {
+        Stamp { at: Timestamp::from_millisecond(1_795_197_600_000).expect("in range"), actor, redact: &str::to_owned }
+    }
+
+    fn progress(text: &str) -> Fact {
+        Fact::ProgressAdded { text: text.into(), task: None }
+    }
+
+    fn texts(log: &Log) -> Vec<String> {
+        let facts = log.events().expect("whole").into_iter().map(|(event, _)| event.fact);
+        facts.filter_map(|fact| if let Fact::ProgressAdded { text, .. } = fact { Some(text) } else { None }).collect()
+    }
+
+    #[test]
+    fn what_was_appended_is_there_for_the_next_process_and_a_late_writer_decides_again() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut one = Log::begin(folder.path(), "clone").expect("new");
+        let mut two = Log::open(folder.path(), "clone").expect("readable").expect("there");
+        one.append_facts(&stamp(&Actor::Autonomy), &[progress("one"), progress("two")]).expect("written");
+        let mut asked = Vec::new();
+        two.append(&stamp(&Actor::Autonomy), |state| {
+            asked.push(state.progress.count);
+            Ok((vec![progress(&format!("after {}", state.progress.count))], ()))
+        })
+        .expect("written");
+        assert_eq!(asked, [0, 2], "decided once on the old state, and again under the lock");
+        let again = Log::open(folder.path(), "clone").expect("readable").expect("there");
+        assert_eq!(texts(&again), ["one", "two", "after 2"]);
+        assert_eq!(again.state(), two.state());
+    }
+
+    #[test]
+    fn a_tail_torn_at_any_byte_is_cut_to_the_last_whole_command_and_set_aside() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut log = Log::begin(folder.path(), "clone").expect("new");
+        log.append_facts(&stamp(&Actor::Autonomy), &[progress("kept")]).expect("written");
+        let path = layout::log(folder.path());
+        let good = fs::read(&path).expect("there");
+        log.append_facts(&stamp(&Actor::Autonomy), &[progress("first of two"), progress("second of two")]).expect("written");
+        let whole = fs::read(&path).expect("there");
+        for length in good.len()..whole.len() {
+            fs::write(&path, &whole[..length]).expect("cut");
+            let mut log = Log::open(folder.path(), "clone").expect("readable").expect("there");
+            assert_eq!(texts(&log), ["kept"], "cut at {length}");
+            log.append_facts(&stamp(&Actor::Autonomy), &[progress("next")]).expect("written");
+            assert_eq!(texts(&log), ["kept", "next"], "cut at {length}");
+        }
+        assert!(fs::read_dir(layout::torn(folder.path())).expect("set aside").count() > 0);
+    }
+
+    #[test]
+    fn a_changed_line_in_the_middle_closes_the_log() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut log = Log::begin(folder.path(), "clone").expect("new");
+        for text in ["one", "two", "three"] {
+            log.append_facts(&stamp(&Actor::Autonomy), &[progress(text)]).expect("written");
+        }
+        let path = layout::log(folder.path());
+        let text = fs::read_to_string(&path).expect("there").replace("\"two\"", "\"2\"");
+        fs::write(&path, text).expect("changed");
+        let error = Log::open(folder.path(), "clone").expect_err("the chain is broken");
+        assert!(error.to_string().contains("does not continue event 2"), "{error}");
+    }
+
+    #[test]
+    fn a_kept_fold_is_used_only_for_the_log_that_it_was_made_of() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut log = Log::begin(folder.path(), "clone").expect("new");
+        let facts: Vec<Fact> = (0..300).map(|number| progress(&number.to_string())).collect();
+        log.append_facts(&stamp(&Actor::Autonomy), &facts).expect("written");
+        assert!(layout::fold(folder.path()).is_file(), "kept after many events");
+        let other = tempfile::tempdir().expect("a temporary directory");
+        let mut shorter = Log::begin(other.path(), "clone").expect("new");
+        shorter.append_facts(&stamp(&Actor::Autonomy), &facts[..10]).expect("written");
+        fs::copy(layout::fold(folder.path()), layout::fold(other.path())).expect("copied");
+        let again = Log::open(other.path(), "clone").expect("readable").expect("there");
+        assert_eq!(again.state().progress.count, 10);
+    }
+}

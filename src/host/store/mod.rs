@@ -1,0 +1,11 @@
+//! The store: logs beside git, records and pages under `.claude/`.
+//!
+//! What happened is appended to a log in the git directory, where no git command of an agent reaches; files under
+//! `.claude/` follow from it. Only `transaction` writes through this module.
+
+pub mod binding;
+pub mod bytes;
+pub mod layout;
+pub mod lock;
+pub mod log;
+pub mod write;

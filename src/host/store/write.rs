@@ -1,0 +1,167 @@
+//! Writing whole files: temporary file in the same directory, sync where a promise rests on it, rename.
+//!
+//! Never through a symbolic link below the given root: a link in the way is refused, because it may lead out of the repository.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    host::{Doing, Error, Result, failpoint},
+    model::refusal::Refusal,
+};
+
+/// Whether a promise rests on the bytes being on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// They are on the disk when the call returns.
+    Synced,
+    /// They can be made again.
+    Derived,
+}
+
+/// Makes `directory` and its parents, and syncs the parent of each that is new.
+///
+/// # Errors
+/// Fails when the file system does not allow it.
+pub fn make_directory(directory: &Path) -> Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = directory.parent() {
+        make_directory(parent)?;
+    }
+    match fs::create_dir(directory) {
+        Ok(()) => directory.parent().map_or(Ok(()), sync_directory),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
+        Err(error) => Err(error).doing("make the directory", directory),
+    }
+}
+
+/// Makes the entries of `directory` durable.
+///
+/// # Errors
+/// Fails when the disk does.
+pub fn sync_directory(directory: &Path) -> Result<()> {
+    File::open(directory).and_then(|handle| handle.sync_all()).doing("sync the directory", directory)
+}
+
+/// Replaces the file at `path`, or makes it; its directory must be there.
+///
+/// # Errors
+/// Fails when the file system does not allow it; what was there before is then still there.
+pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut temporary =
+        tempfile::Builder::new().prefix(".autonomy-").tempfile_in(directory).doing("make a temporary file in", directory)?;
+    failpoint::reach("write.temporary").doing("write", path)?;
+    temporary.write_all(content).doing("write", path)?;
+    let mode = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.permissions());
+    let permissions = mode.unwrap_or_else(|| std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    temporary.as_file().set_permissions(permissions).doing("set the permissions of", path)?;
+    if durability == Durability::Synced {
+        temporary.as_file().sync_data().doing("sync", path)?;
+    }
+    failpoint::reach("write.rename").doing("write", path)?;
+    temporary.persist(path).map_err(|failed| failed.error).doing("write", path)?;
+    if durability == Durability::Synced {
+        sync_directory(directory)?;
+    }
+    Ok(())
+}
+
+/// The path of `relative` below `root`, after making its directories; refuses a symbolic link on the way or at its end.
+///
+/// # Errors
+/// Refuses links and paths that leave `root`; fails when directories cannot be made.
+pub fn prepare_below(root: &Path, relative: &str) -> Result<PathBuf> {
+    let path = inside(root, relative)?;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).doing("make the directory", parent)?;
+    }
+    Ok(path)
+}
+
+/// The path of `relative` below `root`; refuses a symbolic link on the way or at its end.
+///
+/// # Errors
+/// Refuses links and paths that leave `root`.
+pub fn inside(root: &Path, relative: &str) -> Result<PathBuf> {
+    let mut path = root.to_owned();
+    for part in relative.split('/') {
+        if part.is_empty() || part == "." || part == ".." {
+            return Err(Refusal::usage(format!("`{}` is not a path below `{}`", relative.escape_debug(), root.display())).into());
+        }
+        path.push(part);
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
+            return Err(Refusal::environment(format!(
+                "`{}` is a symbolic link, and autonomy does not write through links",
+                path.display()
+            ))
+            .hint("replace the link by a plain file or directory")
+            .into());
+        }
+    }
+    Ok(path)
+}
+
+/// Reads a file of at most `cap` bytes; none when it is not there.
+///
+/// # Errors
+/// Refuses a larger file and anything that is not a plain file.
+pub fn read_capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(Error::at("read", path, error)),
+    };
+    if !found.is_file() {
+        return Err(Refusal::environment(format!("`{}` is not a plain file", path.display())).into());
+    }
+    if found.len() > cap {
+        return Err(Refusal::usage(format!(
+            "`{}` has {} bytes, more than the {cap} that such a file may have",
+            path.display(),
+            found.len()
+        ))
+        .hint("make it smaller; nothing was changed")
+        .into());
+    }
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::at("read", path, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_leaves_nothing_beside_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("page.md");
+        replace(&path, b"one", Durability::Synced).expect("new");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+        replace(&path, b"two", Durability::Derived).expect("again");
+        assert_eq!(fs::read(&path).expect("there"), b"two");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1);
+    }
+
+    #[test]
+    fn links_and_ways_out_are_refused() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        std::os::unix::fs::symlink("/etc", folder.path().join("tasks")).expect("a link");
+        for bad in ["tasks/x.md", "../x", "a//b", "./a"] {
+            assert!(prepare_below(folder.path(), bad).is_err(), "{bad} was taken");
+        }
+        assert!(prepare_below(folder.path(), "a/b.md").is_ok());
+    }
+}
