@@ -8,6 +8,7 @@ pub mod clock;
 pub mod environment;
 pub mod failpoint;
 pub mod git;
+pub mod process;
 pub mod store;
 pub mod workspace;
 

@@ -13,6 +13,7 @@ pub mod intent;
 pub mod markdown;
 pub mod page;
 pub mod place;
+pub mod process;
 pub mod refusal;
 pub mod schema;
 pub mod settings;
