@@ -9,6 +9,7 @@ pub mod environment;
 pub mod failpoint;
 pub mod git;
 pub mod process;
+pub mod secret;
 pub mod store;
 pub mod workspace;
 

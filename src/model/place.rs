@@ -55,7 +55,8 @@ impl fmt::Display for Place {
 #[must_use]
 pub fn refused(file: &str, text: &str, range: Range<usize>, words: &str) -> Refusal {
     let place = Place::of(file, text, range.start);
-    Refusal::usage(format!("{place}: {words}\n{}", excerpt(text, range)))
+    let Place { line, column, .. } = place;
+    Refusal::usage(format!("cannot read `{file}`: line {line}, column {column}: {words}\n{}", excerpt(text, range)))
 }
 
 /// The line around the start of `range` with its number, and marks below what is meant.
@@ -94,11 +95,13 @@ mod tests {
         let at = text.find("\"x\"").expect("it is there");
         assert_eq!(
             refused("f.toml", text, at..at + 3, "not a number").message,
-            "f.toml:2:9: not a number\n2 | blüte = \"x\"\n  |         ^^^"
+            "cannot read `f.toml`: line 2, column 9: not a number\n2 | blüte = \"x\"\n  |         ^^^"
         );
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn every_place_finds_its_offset_again(text in "[a-ü\n\r]{0,40}", offset in 0_usize..60, length in 0_usize..60) {
             let place = Place::of("f", &text, offset);

@@ -262,22 +262,22 @@ mod tests {
     #[test]
     fn what_is_no_toml_is_refused_where_it_stands() {
         insta::assert_snapshot!(refusal("version = 1\n[run]\nmax_hours 8\n"), @r"
-        .claude/autonomy.toml:3:11: key with no value, expected `=`
+        cannot read `.claude/autonomy.toml`: line 3, column 11: key with no value, expected `=`
         3 | max_hours 8
           |           ^
         ");
         insta::assert_snapshot!(refusal("[run]\nmax_steps = 1\nmax_steps = 2\n"), @r"
-        .claude/autonomy.toml:3:1: duplicate key
+        cannot read `.claude/autonomy.toml`: line 3, column 1: duplicate key
         3 | max_steps = 2
           | ^^^^^^^^^
         ");
         insta::assert_snapshot!(refusal("[run]\nmax_steps = 99999999999999999999\n"), @r"
-        .claude/autonomy.toml:2:13: this number is too large
+        cannot read `.claude/autonomy.toml`: line 2, column 13: this number is too large
         2 | max_steps = 99999999999999999999
           |             ^^^^^^^^^^^^^^^^^^^^
         ");
         insta::assert_snapshot!(refusal("[run]\nmax_hours = inf\n"), @r"
-        .claude/autonomy.toml:2:13: this is not a number that a setting can have
+        cannot read `.claude/autonomy.toml`: line 2, column 13: this is not a number that a setting can have
         2 | max_hours = inf
           |             ^^^
         ");

@@ -229,6 +229,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_size_survives_its_text_form(bytes in any::<u64>(), unit in 0_usize..7) {
             for size in [Size(bytes), Size((bytes % 1000) * UNITS[unit].1)] {

@@ -79,38 +79,38 @@ fn each_layer_is_stronger_than_the_one_before() {
 #[test]
 fn a_mistake_is_refused_where_it_stands() {
     insta::assert_snapshot!(refused("version = 1\n[run]\nmax_hour = 8\n"), @r"
-    .claude/autonomy.toml:3:1: there is no setting `run.max_hour`
+    cannot read `.claude/autonomy.toml`: line 3, column 1: there is no setting `run.max_hour`
     3 | max_hour = 8
       | ^^^^^^^^
     hint: nearest: `run.max_hours`, `run.max_tries`
     ");
     insta::assert_snapshot!(refused("[run]\n  max_steps = \"many\"\n"), @r#"
-    .claude/autonomy.toml:2:15: `run.max_steps`: invalid type: string "many", expected a whole number from 1 up
+    cannot read `.claude/autonomy.toml`: line 2, column 15: `run.max_steps`: invalid type: string "many", expected a whole number from 1 up
     2 |   max_steps = "many"
       |               ^^^^^^
     "#);
     insta::assert_snapshot!(refused("run = 3\n"), @r"
-    .claude/autonomy.toml:1:7: `run`: invalid type: integer `3`, expected a table
+    cannot read `.claude/autonomy.toml`: line 1, column 7: `run`: invalid type: integer `3`, expected a table
     1 | run = 3
       |       ^
     ");
     insta::assert_snapshot!(refused("[run]\nmax_steps = 0\n"), @r"
-    .claude/autonomy.toml:2:13: `run.max_steps`: invalid value: integer `0`, expected a whole number from 1 up
+    cannot read `.claude/autonomy.toml`: line 2, column 13: `run.max_steps`: invalid value: integer `0`, expected a whole number from 1 up
     2 | max_steps = 0
       |             ^
     ");
     insta::assert_snapshot!(refused("[session]\ntimeout = 24\n"), @r"
-    .claude/autonomy.toml:2:11: `session.timeout`: invalid type: integer `24`, expected a string
+    cannot read `.claude/autonomy.toml`: line 2, column 11: `session.timeout`: invalid type: integer `24`, expected a string
     2 | timeout = 24
       |           ^^
     ");
     insta::assert_snapshot!(refused("[gates.\"a b\"]\ncommand = \"x\"\n"), @r#"
-    .claude/autonomy.toml:2:11: `gates."a b".command`: the gate `a b` may hold letters, digits, `.`, `_` and `-` only
+    cannot read `.claude/autonomy.toml`: line 2, column 11: `gates."a b".command`: the gate `a b` may hold letters, digits, `.`, `_` and `-` only
     2 | command = "x"
       |           ^^^
     "#);
     insta::assert_snapshot!(refused("[gates.tests]\nkind = \"test\"\n"), @r#"
-    .claude/autonomy.toml:2:8: `gates.tests.kind`: unknown variant `test`, expected one of `compiles`, `tests`, `performance`, `other`
+    cannot read `.claude/autonomy.toml`: line 2, column 8: `gates.tests.kind`: unknown variant `test`, expected one of `compiles`, `tests`, `performance`, `other`
     2 | kind = "test"
       |        ^^^^^^
     "#);
@@ -122,24 +122,24 @@ fn a_mistake_is_refused_where_it_stands() {
     hint: nearest: `claude`
     ");
     insta::assert_snapshot!(refused("version = 2\n"), @r"
-    .claude/autonomy.toml:1:11: this file has version 2; this program reads up to version 1
+    cannot read `.claude/autonomy.toml`: line 1, column 11: this file has version 2; this program reads up to version 1
     1 | version = 2
       |           ^
     hint: a newer `autonomy` reads it
     ");
     insta::assert_snapshot!(refused("[profile.night]\nsystem.mode = \"full\"\n"), @r#"
-    .claude/autonomy.toml:2:8: a profile cannot set this: profiles are chosen by it
+    cannot read `.claude/autonomy.toml`: line 2, column 8: a profile cannot set this: profiles are chosen by it
     2 | system.mode = "full"
       |        ^^^^
     "#);
     insta::assert_snapshot!(refused("[profile.night.run]\nmax_stepz = 2\n"), @r"
-    .claude/autonomy.toml:2:1: there is no setting `run.max_stepz`
+    cannot read `.claude/autonomy.toml`: line 2, column 1: there is no setting `run.max_stepz`
     2 | max_stepz = 2
       | ^^^^^^^^^
     hint: nearest: `run.max_steps`, `run.max_tries`, `run.max_hours`
     ");
     insta::assert_snapshot!(refused("[run]\nagent = \"${AGENT}\"\n"), @r#"
-    .claude/autonomy.toml:2:9: the variable `AGENT` is not set
+    cannot read `.claude/autonomy.toml`: line 2, column 9: the variable `AGENT` is not set
     2 | agent = "${AGENT}"
       |         ^^^^^^^^^^
     "#);
@@ -262,6 +262,8 @@ fn variables_are_replaced_but_never_shown() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_text_of_any_kind_makes_it_panic(text in "[a-z.=\\[\\]\"{}$\n0-9# ]{0,60}") {
         if let Ok(document) = Document::of_toml(Layer::Repository, "f", &text) {
