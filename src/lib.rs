@@ -4,7 +4,13 @@
 //!
 //! - [`model`]: what things are; pure values and decisions.
 //! - [`host`]: what we touch; git, the store, processes, the clock.
+//! - [`ops`]: what can be done; each verb one function that returns data.
+//! - [`cli`]: who asks first; the command line.
 
 pub mod model;
 
 pub mod host;
+
+pub mod ops;
+
+pub mod cli;

@@ -1,3 +1,5 @@
 //! Hands over to `cli` and returns its exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    autonomy::cli::main()
+}

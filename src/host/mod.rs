@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the floor that touches the machine")]
 
+pub mod actor;
 pub mod clock;
 pub mod environment;
 pub mod failpoint;
@@ -11,6 +12,7 @@ pub mod git;
 pub mod process;
 pub mod secret;
 pub mod store;
+pub mod transaction;
 pub mod workspace;
 
 mod error;

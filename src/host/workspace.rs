@@ -3,14 +3,27 @@
 //! Found by hand, without git2 and without parsing anything, because most commands need no more.
 
 use std::{
-    cell::OnceCell,
+    cell::{OnceCell, RefCell},
     fs,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    host::{Doing, Result, clock::Clock, environment::Environment, git::Repository},
-    model::refusal::Refusal,
+    host::{
+        Doing, Result, actor,
+        clock::Clock,
+        environment::Environment,
+        git::Repository,
+        store::{
+            binding::{self, Binding},
+            layout::Private,
+        },
+    },
+    model::{
+        actor::Actor,
+        id::{Candidate, ClientId, SessionId, resolve},
+        refusal::Refusal,
+    },
 };
 
 /// One work tree of one clone, with everything that a command may need.
@@ -22,6 +35,10 @@ pub struct Workspace {
     environment: Environment,
     clock: Clock,
     repository: OnceCell<Repository>,
+    actor: Actor,
+    session: Option<String>,
+    client: Option<ClientId>,
+    notices: RefCell<Vec<String>>,
 }
 
 impl Workspace {
@@ -47,6 +64,11 @@ impl Workspace {
                 _ => continue,
             };
             let common_directory = common(&git_directory)?;
+            let actor = actor::detect(&environment);
+            let session = environment.text("AUTONOMY_SESSION").map(str::to_owned).or_else(|| {
+                let directory = environment.text("CLAUDE_SESSION_DIR").map(Path::new)?;
+                directory.file_name().and_then(|name| name.to_str()).map(str::to_owned)
+            });
             return Ok(Self {
                 root: directory.to_owned(),
                 git_directory,
@@ -54,6 +76,10 @@ impl Workspace {
                 environment,
                 clock,
                 repository: OnceCell::new(),
+                actor,
+                session,
+                client: None,
+                notices: RefCell::new(Vec::new()),
             });
         }
         Err(Refusal::environment(format!("`{}` is not inside a git repository", start.display()))
@@ -101,6 +127,94 @@ impl Workspace {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The same workspace for a command that was told `--session`.
+    #[must_use]
+    pub fn for_session(mut self, given: Option<String>) -> Self {
+        if given.is_some() {
+            self.session = given;
+        }
+        self
+    }
+
+    /// The same workspace for a request of an agent client's conversation.
+    #[must_use]
+    pub fn for_client(mut self, client: Option<ClientId>) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// The same workspace, acting as somebody else: for requests that are carried out for an agent.
+    #[must_use]
+    pub fn acting_as(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
+    }
+
+    /// Who types the command.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The live session that the command belongs to: the one named by flag or environment, else the one that the client's
+    /// conversation is bound to, else the only one that is bound to this work tree.
+    ///
+    /// # Errors
+    /// Refuses an unknown name, and several sessions in this work tree when none is named.
+    pub fn belongs_to(&self) -> Result<Option<SessionId>> {
+        let live = binding::live(&Private::of(&self.common_directory))?;
+        if let Some(given) = &self.session {
+            let candidates: Vec<Candidate<'_>> = live.iter().map(|(id, _)| Candidate { name: id.as_str(), title: "" }).collect();
+            return match resolve(SessionId::KIND, given, &candidates) {
+                Ok(index) => Ok(Some(live[index].0.clone())),
+                Err(refusal) => Err(Refusal {
+                    message: format!("{} among the live ones", refusal.message),
+                    hint: refusal.hint.or_else(|| Some("`autonomy session list` shows all".to_owned())),
+                    ..refusal
+                }
+                .into()),
+            };
+        }
+        let bound =
+            |client: &ClientId, binding: &Option<Binding>| binding.as_ref().is_some_and(|known| known.clients.contains(client));
+        if let Some(client) = &self.client
+            && let Some((id, _)) = live.iter().find(|(_, binding)| bound(client, binding))
+        {
+            return Ok(Some(id.clone()));
+        }
+        let here: Vec<&SessionId> = live
+            .iter()
+            .filter(|(_, binding)| binding.as_ref().is_some_and(|binding| binding.work_tree == self.root))
+            .map(|(id, _)| id)
+            .collect();
+        match here.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some((*one).clone())),
+            several => {
+                let names: Vec<String> = several.iter().map(|id| format!("`{id}`")).collect();
+                Err(Refusal::usage(format!("{} sessions are live in this work tree: {}", several.len(), names.join(", ")))
+                    .hint(format!("say which: `--session {}`", several[several.len() - 1]))
+                    .into())
+            }
+        }
+    }
+
+    /// Says something to the person besides the outcome, one line; `cli` prints it on stderr.
+    pub fn notice(&self, line: impl Into<String>) {
+        self.notices.borrow_mut().push(line.into());
+    }
+
+    /// What was said so far.
+    pub fn take_notices(&self) -> Vec<String> {
+        self.notices.take()
+    }
+
+    /// `text` without secrets: the one choke point of everything that is written.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        text.to_owned()
     }
 
     /// The repository, opened on first use.

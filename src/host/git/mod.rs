@@ -3,6 +3,8 @@
 //! Nothing here forces: no call overwrites what it was not told about, and the user's index, branches and configuration
 //! change only in the functions that say so in their first line.
 
+mod tracked;
+
 use std::{fmt, path::Path};
 
 use crate::host::{Error, Result};

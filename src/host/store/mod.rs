@@ -6,6 +6,11 @@
 pub mod binding;
 pub mod bytes;
 pub mod layout;
+pub mod ledger;
 pub mod lock;
 pub mod log;
+pub mod overview;
+pub mod pages;
+pub mod record;
+pub mod settle;
 pub mod write;

@@ -1,0 +1,61 @@
+//! The list of commands and the way from arguments to one of them.
+
+mod session;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::{
+    cli::{
+        context::{Context, Shared},
+        failure, help,
+    },
+    host::Result,
+};
+
+/// Leave a coding agent alone on a repository for hours, and trust what you come back to
+#[derive(Parser)]
+#[command(name = "autonomy", version, disable_help_subcommand = false)]
+struct Line {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// One stretch of work: start, look at it, pause, end
+    #[command(subcommand)]
+    Session(session::Session),
+}
+
+impl Command {
+    fn run(self, context: &Context) -> Result<u8> {
+        match self {
+            Self::Session(command) => command.run(context),
+        }
+    }
+}
+
+/// The whole command line as clap knows it, for help, documentation and completion.
+#[must_use]
+pub fn command() -> clap::Command {
+    help::with_headings(Line::command())
+}
+
+/// Runs one command line and returns its exit code.
+pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let line = match command().try_get_matches_from(arguments).and_then(|matches| Line::from_arg_matches(&matches)) {
+        Ok(line) => line,
+        Err(error) => {
+            // Nobody is left to tell when neither stream can be written.
+            error.print().ok();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let outcome = Context::new(line.shared).and_then(|context| line.command.run(&context));
+    ExitCode::from(outcome.unwrap_or_else(|error| failure::report(&error, json)))
+}

@@ -1,0 +1,104 @@
+//! What every command has: the flags that all share, the workspace, and the two ways of saying something.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::host::{Error, Result, clock::Clock, environment::Environment, workspace::Workspace};
+
+/// Flags that every command has.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Shared {
+    /// Print the outcome as JSON
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) json: bool,
+    /// Work in this session (id, or a unique beginning of it)
+    #[arg(long, global = true, value_name = "SESSION", help_heading = "Everywhere")]
+    pub(crate) session: Option<String>,
+    /// Work as if started in this directory
+    #[arg(short = 'C', global = true, value_name = "DIRECTORY", help_heading = "Everywhere")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+/// One command under way.
+pub(crate) struct Context {
+    pub(crate) shared: Shared,
+    environment: Environment,
+}
+
+impl Context {
+    pub(crate) fn new(shared: Shared) -> Result<Self> {
+        let mut environment = Environment::of_process()?;
+        if let Some(directory) = &shared.directory {
+            environment = environment.in_directory(directory);
+        }
+        Ok(Self { shared, environment })
+    }
+
+    /// Finds the workspace around the directory that the command was typed in.
+    pub(crate) fn workspace(&self) -> Result<Workspace> {
+        let clock = Clock::of(&self.environment);
+        Ok(Workspace::find(self.environment.clone(), clock)?.for_session(self.shared.session.clone()))
+    }
+
+    /// Says what came of a verb: JSON on stdout when asked for, else what `people` says. What the store had to mend is
+    /// said on stderr first. Returns the exit code of success.
+    pub(crate) fn say<T: Serialize>(&self, workspace: &Workspace, outcome: &T, people: impl FnOnce(&mut Screen)) -> Result<u8> {
+        let mut screen = Screen::default();
+        for notice in workspace.take_notices() {
+            screen.talk(notice);
+        }
+        if self.shared.json {
+            let text =
+                serde_json::to_string_pretty(outcome).map_err(|error| Error::while_doing("write the outcome as JSON", error))?;
+            screen.data(text);
+        } else {
+            people(&mut screen);
+        }
+        screen.print()?;
+        Ok(0)
+    }
+}
+
+/// What a command says, in order: data for stdout, talk for stderr.
+#[derive(Default)]
+pub(crate) struct Screen {
+    lines: Vec<(Stream, String)>,
+}
+
+#[derive(PartialEq)]
+enum Stream {
+    Data,
+    Talk,
+}
+
+impl Screen {
+    /// A line of data.
+    pub(crate) fn data(&mut self, line: impl Into<String>) {
+        self.lines.push((Stream::Data, line.into()));
+    }
+
+    /// A line of talk: what was done, and what to do next.
+    pub(crate) fn talk(&mut self, line: impl Into<String>) {
+        self.lines.push((Stream::Talk, line.into()));
+    }
+
+    /// Prints everything; a reader that went away is no failure.
+    pub(crate) fn print(self) -> Result<()> {
+        for (stream, line) in self.lines {
+            let printed = match stream {
+                Stream::Data => writeln!(io::stdout().lock(), "{line}"),
+                Stream::Talk => writeln!(io::stderr().lock(), "{line}"),
+            };
+            match printed {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                other => other.map_err(|error| Error::while_doing("print", error))?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! Who types the command, from positive evidence only: a mark in the environment, or an ancestor that we started.
+//!
+//! What a person alone may do is decided by `model` and `ops`; this only says who it is.
+
+use std::{fs, path::PathBuf};
+
+use crate::{
+    host::environment::Environment,
+    model::{actor::Actor, id::StepId},
+};
+
+/// The variable that marks everything that an attempt of `autonomy run` starts.
+pub const STEP: &str = "AUTONOMY_STEP";
+
+/// The variable that names the agent profile of such an attempt.
+pub const AGENT: &str = "AUTONOMY_AGENT";
+
+/// Who types the command.
+#[must_use]
+pub fn detect(environment: &Environment) -> Actor {
+    let named = |name: &str| Actor::Agent { name: name.to_owned(), role: None, model: None };
+    if environment.variable(STEP).is_some() {
+        return named(environment.text(AGENT).unwrap_or("agent"));
+    }
+    if let Some(agent) = environment.text("AI_AGENT") {
+        return named(agent.split('_').next().unwrap_or(agent));
+    }
+    if environment.variable("CLAUDECODE").is_some() {
+        return named("claude-code");
+    }
+    if marked_ancestor() {
+        return named("agent");
+    }
+    Actor::Person { name: None }
+}
+
+/// The attempt that the command belongs to, when it was started by one.
+#[must_use]
+pub fn step(environment: &Environment) -> Option<StepId> {
+    environment.text(STEP).and_then(|text| StepId::new(text).ok())
+}
+
+/// Whether an ancestor carries the mark of an attempt although this process has lost it (proc(5)).
+fn marked_ancestor() -> bool {
+    let mark = format!("{STEP}=");
+    let mut process = PathBuf::from("/proc/self");
+    for _ in 0..64 {
+        let Ok(stat) = fs::read_to_string(process.join("stat")) else { return false };
+        // The name in parentheses may hold anything, so the fields are counted behind the last one.
+        let parent =
+            stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).and_then(|text| text.parse::<u32>().ok());
+        let Some(parent) = parent.filter(|parent| *parent > 1) else { return false };
+        process = PathBuf::from(format!("/proc/{parent}"));
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|entry| entry.starts_with(mark.as_bytes())) {
+            return true;
+        }
+    }
+    false
+}

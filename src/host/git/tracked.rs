@@ -1,0 +1,75 @@
+//! What HEAD and the index hold under `.claude/`: small questions that nearly every command asks.
+//!
+//! Reads only; larger questions about history are asked elsewhere.
+
+use std::path::Path;
+
+use crate::host::{Error, Result, git::Repository};
+
+impl Repository {
+    fn head_tree(&self) -> Result<Option<git2::Tree<'_>>> {
+        match self.raw.head() {
+            Ok(head) => head.peel_to_tree().map(Some).map_err(|error| Error::while_doing("read the tree of HEAD", error)),
+            Err(error) if matches!(error.code(), git2::ErrorCode::UnbornBranch | git2::ErrorCode::NotFound) => Ok(None),
+            Err(error) => Err(Error::while_doing("read HEAD", error)),
+        }
+    }
+
+    /// The bytes of the file at `path` in HEAD's tree; none where it holds no such file.
+    ///
+    /// # Errors
+    /// Fails when git's data cannot be read.
+    pub fn file_at_head(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Some(tree) = self.head_tree()? else { return Ok(None) };
+        let read = |error| Error::while_doing(format!("read `{path}` at HEAD"), error);
+        match tree.get_path(Path::new(path)) {
+            Ok(entry) if entry.kind() == Some(git2::ObjectType::Blob) => {
+                Ok(Some(self.raw.find_blob(entry.id()).map_err(read)?.content().to_vec()))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(read(error)),
+        }
+    }
+
+    /// The paths of all files below `folder` in HEAD's tree; names that are not UTF-8 are none of ours and left out.
+    ///
+    /// # Errors
+    /// Fails when git's data cannot be read.
+    pub fn files_at_head(&self, folder: &str) -> Result<Vec<String>> {
+        let Some(tree) = self.head_tree()? else { return Ok(Vec::new()) };
+        let read = |error| Error::while_doing(format!("list `{folder}` at HEAD"), error);
+        let below = match tree.get_path(Path::new(folder)) {
+            Ok(entry) => entry.to_object(&self.raw).and_then(|object| object.peel_to_tree()).map_err(read)?,
+            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(read(error)),
+        };
+        let mut found = Vec::new();
+        below
+            .walk(git2::TreeWalkMode::PreOrder, |parent, entry| {
+                if let (Some(git2::ObjectType::Blob), Ok(name)) = (entry.kind(), std::str::from_utf8(entry.name_bytes())) {
+                    found.push(format!("{folder}/{parent}{name}"));
+                }
+                git2::TreeWalkResult::Ok
+            })
+            .map_err(read)?;
+        Ok(found)
+    }
+
+    /// Whether git tracks the file at `path`: the index or HEAD's tree holds it.
+    ///
+    /// # Errors
+    /// Fails when git's data cannot be read.
+    pub fn tracks(&self, path: &str) -> Result<bool> {
+        let index = self.raw.index().map_err(|error| Error::while_doing("read the index", error))?;
+        if index.get_path(Path::new(path), 0).is_some() {
+            return Ok(true);
+        }
+        let Some(tree) = self.head_tree()? else { return Ok(false) };
+        match tree.get_path(Path::new(path)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),
+            Err(error) => Err(Error::while_doing(format!("look for `{path}` at HEAD"), error)),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! One command's hold on one log: whose it is, who acts, when, and the bytes beside it.
+//!
+//! Nothing under `.claude/` is touched here; what follows from an append is put in place by `transaction`.
+
+use std::path::PathBuf;
+
+use crate::{
+    host::{
+        Result,
+        store::{
+            binding::{self, Home},
+            bytes,
+            layout::{CLONE, Private},
+            log::{Log, Stamp},
+        },
+        workspace::Workspace,
+    },
+    model::{
+        actor::Actor,
+        event::{FORMAT, Fact},
+        id::{Digest, SessionId},
+        refusal::Refusal,
+        state::State,
+        time::Timestamp,
+    },
+};
+
+/// Whose log a command writes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The live session that the command belongs to.
+    Session(SessionId),
+    /// The clone's own log, for work without a session.
+    Clone,
+}
+
+/// One command's hold on one log.
+#[derive(Debug)]
+pub struct Ledger<'a> {
+    workspace: &'a Workspace,
+    target: Target,
+    log: Log,
+    actor: Actor,
+    at: Timestamp,
+}
+
+impl<'a> Ledger<'a> {
+    /// Opens the log of `target`; the clone's own is begun where there is none.
+    ///
+    /// # Errors
+    /// Refuses an unknown session, a damaged log, and a copied clone.
+    pub fn open(workspace: &'a Workspace, target: Target) -> Result<Self> {
+        let private = Private::of(workspace.common_directory());
+        at_home(&private, workspace)?;
+        let log = match &target {
+            Target::Session(id) => Log::open(&private.session(id), id.as_str())?.ok_or_else(|| {
+                Refusal::usage(format!("the session `{id}` is not live here")).hint("`autonomy session list` shows all")
+            })?,
+            Target::Clone => match Log::open(&private.clone_log(), CLONE)? {
+                Some(log) => log,
+                None => Log::begin(&private.clone_log(), CLONE)?,
+            },
+        };
+        Ok(Self::over(workspace, target, log))
+    }
+
+    /// Begins the log of a new session, empty.
+    ///
+    /// # Errors
+    /// Refuses a copied clone; fails when the log cannot be made.
+    pub fn begin(workspace: &'a Workspace, session: &SessionId) -> Result<Self> {
+        let private = Private::of(workspace.common_directory());
+        at_home(&private, workspace)?;
+        let log = Log::begin(&private.session(session), session.as_str())?;
+        Ok(Self::over(workspace, Target::Session(session.clone()), log))
+    }
+
+    fn over(workspace: &'a Workspace, target: Target, log: Log) -> Self {
+        let person = log.state().session.as_ref().and_then(|session| session.person.clone());
+        let actor = match workspace.actor() {
+            Actor::Person { name: None } => Actor::Person { name: person },
+            other => other.clone(),
+        };
+        Self { workspace, target, log, actor, at: workspace.clock().now() }
+    }
+
+    /// The fold of the log.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        self.log.state()
+    }
+
+    /// Whose log it is.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The session whose log it is; none for the clone's own.
+    #[must_use]
+    pub fn session(&self) -> Option<&SessionId> {
+        match &self.target {
+            Target::Session(id) => Some(id),
+            Target::Clone => None,
+        }
+    }
+
+    /// The work tree that the command works in.
+    #[must_use]
+    pub fn workspace(&self) -> &'a Workspace {
+        self.workspace
+    }
+
+    /// The log itself, for reading all of it.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// When the command happens; the time of all its events.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Acts as somebody else from here on: this program by itself, or the agent whose request is carried out.
+    pub fn act_as(&mut self, actor: Actor) {
+        self.actor = actor;
+    }
+
+    /// Sets the time of the events to come to the present; for what runs longer than one command.
+    pub fn tick(&mut self) {
+        self.at = self.workspace.clock().now();
+    }
+
+    /// Keeps bytes beside the log, without secrets, so that an event can name them by digest.
+    ///
+    /// # Errors
+    /// Fails when they cannot be written.
+    pub fn keep(&self, content: &[u8]) -> Result<Digest> {
+        match std::str::from_utf8(content) {
+            Ok(text) => bytes::keep(self.log.directory(), self.workspace.redact(text).as_bytes()),
+            Err(_) => bytes::keep(self.log.directory(), content),
+        }
+    }
+
+    /// Keeps bytes that somebody else wrote, exactly as they were found.
+    ///
+    /// # Errors
+    /// Fails when they cannot be written.
+    pub fn keep_exact(&self, content: &[u8]) -> Result<Digest> {
+        bytes::keep(self.log.directory(), content)
+    }
+
+    /// Bytes that were kept beside the log.
+    ///
+    /// # Errors
+    /// Refuses bytes that are damaged.
+    pub fn kept(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        bytes::get(self.log.directory(), digest)
+    }
+
+    /// Decides on the newest state and appends what was decided; returns the facts that were appended. `decide` may be
+    /// called again when another process was faster; it must not touch anything.
+    ///
+    /// # Errors
+    /// Hands on what `decide` refuses; fails when the log cannot be written.
+    pub fn append<T>(&mut self, mut decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<(Vec<Fact>, T)> {
+        let workspace = self.workspace;
+        let redact = |line: &str| workspace.redact(line);
+        let stamp = Stamp { at: self.at, actor: &self.actor, redact: &redact };
+        let is_clone = self.target == Target::Clone;
+        let mut appended = Vec::new();
+        let value = self.log.append(&stamp, |state| {
+            let (mut facts, value) = decide(state)?;
+            if is_clone && state.seq == 0 && !facts.is_empty() {
+                facts.insert(0, Fact::CloneStarted { format: FORMAT });
+            }
+            appended.clone_from(&facts);
+            Ok((facts, value))
+        })?;
+        Ok((appended, value))
+    }
+
+    /// The directory beside the log.
+    #[must_use]
+    pub fn directory(&self) -> PathBuf {
+        self.log.directory().to_owned()
+    }
+}
+
+fn at_home(private: &Private, workspace: &Workspace) -> Result<()> {
+    match binding::home(private)? {
+        Home::Here(_) => Ok(()),
+        Home::Nowhere => binding::settle_here(private, workspace.clock()).map(drop),
+        Home::Copied(_) => Err(Refusal::needs_person(format!(
+            "`{}` was copied from another clone, so its logs may only be read",
+            private.root().display()
+        ))
+        .hint("`autonomy session resume --here` makes this clone their home")
+        .into()),
+    }
+}
+
+/// Reads the state of a live session, or of the clone's own log, without writing anything; none where there is no log.
+///
+/// # Errors
+/// Refuses a damaged log.
+pub fn read(workspace: &Workspace, target: &Target) -> Result<Option<State>> {
+    let private = Private::of(workspace.common_directory());
+    let log = match target {
+        Target::Session(id) => Log::open(&private.session(id), id.as_str())?,
+        Target::Clone => Log::open(&private.clone_log(), CLONE)?,
+    };
+    Ok(log.map(|log| log.state().clone()))
+}

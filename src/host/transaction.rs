@@ -1,0 +1,128 @@
+//! The only writer: resolve whose log it is, bring the store in order, decide, append, then put files in place.
+//!
+//! The append is the moment it happened. What follows it can be done again by any later command, so a crash there loses
+//! nothing. What the events mean is decided above; here they are only carried out.
+
+use std::ops::{Deref, DerefMut};
+
+use crate::{
+    host::{
+        Result,
+        store::{
+            layout::Private,
+            ledger::{Ledger, Target},
+            lock::CloneLock,
+            pages, record, settle,
+        },
+        workspace::Workspace,
+    },
+    model::{event::Fact, id::SessionId, refusal::Refusal, state::State},
+};
+
+/// One command's dealings with one log; reads like the [`Ledger`] it holds.
+#[derive(Debug)]
+pub struct Transaction<'a> {
+    ledger: Ledger<'a>,
+}
+
+impl<'a> Deref for Transaction<'a> {
+    type Target = Ledger<'a>;
+    fn deref(&self) -> &Ledger<'a> {
+        &self.ledger
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.ledger
+    }
+}
+
+impl<'a> Transaction<'a> {
+    /// Opens the log of the session that the command belongs to, or the clone's own where there is none, and brings the
+    /// store in order.
+    ///
+    /// # Errors
+    /// Refuses when several sessions are live here and none was named, and in a copied clone.
+    pub fn open(workspace: &'a Workspace) -> Result<Self> {
+        let target = workspace.belongs_to()?.map_or(Target::Clone, Target::Session);
+        Self::of(workspace, target)
+    }
+
+    /// Opens the log of the session that the command belongs to.
+    ///
+    /// # Errors
+    /// Refuses where no session is live, besides what [`Self::open`] refuses.
+    pub fn of_session(workspace: &'a Workspace) -> Result<Self> {
+        match workspace.belongs_to()? {
+            Some(session) => Self::of(workspace, Target::Session(session)),
+            None => Err(Refusal::no("no session is live in this work tree").hint("`autonomy session start` begins one").into()),
+        }
+    }
+
+    /// Opens the log of `target` and brings the store in order.
+    ///
+    /// # Errors
+    /// Refuses an unknown session, a damaged log, a log of a later version, and a copied clone.
+    pub fn of(workspace: &'a Workspace, target: Target) -> Result<Self> {
+        let mut ledger = Ledger::open(workspace, target)?;
+        settle::settle(&mut ledger)?;
+        Ok(Self { ledger })
+    }
+
+    /// Opens the log of `target` without looking at any file under `.claude/`: for what has to be quick.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn unsettled(workspace: &'a Workspace, target: Target) -> Result<Self> {
+        Ok(Self { ledger: Ledger::open(workspace, target)? })
+    }
+
+    /// Begins the log of a new session with its first facts; the caller has bound it to the work tree.
+    ///
+    /// # Errors
+    /// Refuses a name that is taken.
+    pub fn begin(workspace: &'a Workspace, session: &SessionId, facts: &[Fact]) -> Result<Self> {
+        let mut transaction = Self { ledger: Ledger::begin(workspace, session)? };
+        record::mark_applied(&transaction.ledger)?;
+        transaction.append(|state| {
+            if state.seq > 0 {
+                return Err(Refusal::conflict(format!("the session `{session}` was started by another process"))
+                    .retryable()
+                    .into());
+            }
+            Ok((facts.to_vec(), ()))
+        })?;
+        Ok(transaction)
+    }
+
+    /// Decides on the newest state, appends what was decided, and puts records and pages in place. `decide` may be called
+    /// again when another process was faster; it must not touch anything.
+    ///
+    /// # Errors
+    /// Hands on what `decide` refuses; fails when the log cannot be written.
+    pub fn append<T>(&mut self, decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<T> {
+        let (appended, value) = self.ledger.append(decide)?;
+        if !appended.is_empty() {
+            record::apply(&self.ledger)?;
+            pages::refresh(&self.ledger, &appended);
+        }
+        Ok(value)
+    }
+
+    /// Appends facts that need no decision.
+    ///
+    /// # Errors
+    /// Fails when the log cannot be written.
+    pub fn append_facts(&mut self, facts: &[Fact]) -> Result<()> {
+        self.append(|_| Ok((facts.to_vec(), ())))
+    }
+
+    /// Takes the clone's lock, for publishing, refs and whatever spans sessions.
+    ///
+    /// # Errors
+    /// Refuses when another process keeps it.
+    pub fn lock_clone(&self) -> Result<CloneLock> {
+        CloneLock::take(&Private::of(self.workspace().common_directory()).lock())
+    }
+}

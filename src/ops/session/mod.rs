@@ -1,0 +1,4 @@
+//! One stretch of work: start, pause, resume, end, look at it.
+
+pub mod start;
+pub mod status;

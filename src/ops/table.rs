@@ -1,0 +1,123 @@
+//! Every verb once: its name, what it does to the world, who may use it, and the shapes of request and outcome.
+//!
+//! Doors other than the command line know verbs only by this table, so what is not in it cannot be reached by an agent.
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    host::{Error, Result, workspace::Workspace},
+    model::{refusal::Refusal, schema::schema_of},
+    ops::session,
+};
+
+/// The headings under which verbs are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    /// Making a repository ready, and taking it back.
+    Setup,
+    /// One stretch of work.
+    Session,
+    /// Tasks and working memory.
+    Work,
+    /// Going back in time.
+    Time,
+    /// Deciding and asking.
+    Judge,
+    /// Looking at it.
+    Tell,
+}
+
+/// What a verb does to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    Read,
+    /// It adds to the store; nothing of the user's changes.
+    Write,
+    /// It changes or removes something of the user's.
+    Destructive,
+}
+
+/// Who may use a verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Anybody.
+    Anyone,
+    /// A person only; `model::actor` says who is one.
+    Person,
+}
+
+/// A verb.
+pub struct Verb {
+    /// Its name as typed, such as `checkpoint list`.
+    pub name: &'static str,
+    /// Its heading.
+    pub room: Room,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Who may use it.
+    pub who: Who,
+    /// The JSON Schema of its request.
+    pub request: fn() -> Value,
+    /// The JSON Schema of its outcome.
+    pub outcome: fn() -> Value,
+    call: fn(&Workspace, Value) -> Result<Value>,
+}
+
+impl Verb {
+    /// Carries the verb out for a request given as data.
+    ///
+    /// # Errors
+    /// Refuses a request of the wrong shape and an actor who may not; hands on what the verb refuses.
+    pub fn call(&self, workspace: &Workspace, request: Value) -> Result<Value> {
+        if self.who == Who::Person {
+            workspace.actor().must_be_person(&format!("`autonomy {}`", self.name))?;
+        }
+        (self.call)(workspace, request)
+    }
+}
+
+fn read_request<T: DeserializeOwned>(name: &str, request: Value) -> Result<T> {
+    serde_json::from_value(request)
+        .map_err(|error| Refusal::usage(format!("the request for `{name}` is not of its shape: {error}")).into())
+}
+
+fn write_outcome(outcome: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(outcome).map_err(|error| Error::while_doing("write the outcome as JSON", error))
+}
+
+fn outcome_schema<R, O: JsonSchema>(name: &str, _: fn(&Workspace, &R) -> Result<O>) -> Value {
+    schema_of::<O>(&format!("{}.outcome", name.replace(' ', "-")))
+}
+
+fn request_schema<R: JsonSchema, O>(name: &str, _: fn(&Workspace, &R) -> Result<O>) -> Value {
+    schema_of::<R>(&format!("{}.request", name.replace(' ', "-")))
+}
+
+macro_rules! verbs {
+    ($($name:literal: $room:ident, $effect:ident, $who:ident, $function:path;)*) => {
+        &[$(Verb {
+            name: $name,
+            room: Room::$room,
+            effect: Effect::$effect,
+            who: Who::$who,
+            request: || request_schema($name, $function),
+            outcome: || outcome_schema($name, $function),
+            call: |workspace, request| write_outcome(&$function(workspace, &read_request($name, request)?)?),
+        }),*]
+    };
+}
+
+/// All verbs, in the order of their rooms.
+pub const VERBS: &[Verb] = verbs! {
+    "session start": Session, Write, Anyone, session::start::start;
+    "session status": Session, Read, Anyone, session::status::status;
+};
+
+/// The verb with this name.
+#[must_use]
+pub fn verb(name: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.name == name)
+}
