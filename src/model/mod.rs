@@ -18,6 +18,7 @@ pub mod refusal;
 pub mod schema;
 pub mod settings;
 pub mod state;
+pub mod task;
 pub mod time;
 pub mod trust;
 pub mod yaml;

@@ -188,8 +188,8 @@ fn note(comment: Comment, name: &str, content: &str, eol: &str) -> String {
     match comment {
         Comment::Html => format!("{head}{eol}{content}"),
         Comment::Hash => {
-            let lines: String = content.split_inclusive('\n').map(|line| format!("# {line}")).collect();
-            format!("{head}{eol}{lines}")
+            let lines: Vec<String> = content.split_inclusive('\n').map(|line| format!("# {line}")).collect();
+            format!("{head}{eol}{}", lines.concat())
         }
     }
 }
