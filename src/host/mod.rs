@@ -11,8 +11,11 @@ pub mod failpoint;
 pub mod git;
 pub mod process;
 pub mod secret;
+pub mod settings;
 pub mod store;
+pub mod template;
 pub mod transaction;
+pub mod trust;
 pub mod workspace;
 
 mod error;

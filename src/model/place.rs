@@ -76,6 +76,7 @@ pub fn excerpt(text: &str, range: Range<usize>) -> String {
     let shown: String = line.chars().skip(skipped).take(WIDEST).map(plain).collect();
     let label = number.to_string();
     let marks = "^".repeat(marked.min(WIDEST - (lead - skipped).min(WIDEST - 1)));
+    let shown = shown.trim_end();
     format!("{label} | {shown}\n{} | {}{marks}", " ".repeat(label.len()), " ".repeat(lead - skipped))
 }
 

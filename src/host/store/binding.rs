@@ -130,7 +130,12 @@ pub fn settle_here(private: &Private, clock: &Clock) -> Result<Identity> {
     Ok(identity)
 }
 
-fn place(directory: &Path) -> Result<(u64, u64)> {
+/// The inode of a directory and its birth time in nanoseconds since 1970 (0 where the file system keeps none): what a copy
+/// does not share.
+///
+/// # Errors
+/// Fails when the directory cannot be looked at.
+pub fn place(directory: &Path) -> Result<(u64, u64)> {
     let found = fs::metadata(directory).doing("look at", directory)?;
     let born = found.created().ok().and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok());
     Ok((found.ino(), born.map_or(0, |born| u64::try_from(born.as_nanos()).unwrap_or(0))))

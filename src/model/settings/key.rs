@@ -18,8 +18,9 @@ use crate::model::{
 pub struct Key(pub Vec<String>);
 
 /// Founding keys that are accepted and change nothing, each with the reason.
-pub const MOOT: [(&str, &str); 3] = [
+pub const MOOT: [(&str, &str); 4] = [
     ("system.version", "the format's version is the key `version`; the program's is `autonomy --version`"),
+    ("performance.max_parallel_skills", "a run works on one step at a time and starts no skills beside it"),
     (
         "performance.cache_size_mb",
         "there is no cache to size: state is folded from files and derived data is rebuilt at any doubt",
@@ -198,7 +199,31 @@ mod tests {
         let all = all();
         assert!(all.iter().all(|known| !known.meaning.is_empty()), "{all:#?}");
         let paths: Vec<&str> = all.iter().map(|known| known.path.as_str()).collect();
-        insta::assert_snapshot!(paths.join(" "), @"agents.<name>.allow agents.<name>.arguments agents.<name>.driver agents.<name>.model agents.<name>.program agents.<name>.prompt agents.<name>.time_limit branches.protected checkpoints.interval checkpoints.tag_interval checkpoints.tags_for_automatic gates.<name>.command gates.<name>.kind gates.<name>.needed gates.<name>.timeout performance.max_concurrent_workflows performance.max_parallel_skills run.agent run.max_hours run.max_steps run.max_tries run.step_timeout run.steps_without_progress run.uncontained session.timeout snapshot.max_file snapshot.max_new_files system.environment system.mode version");
+        insta::assert_snapshot!(paths.join(" "), @"agents.<name>.allow agents.<name>.arguments agents.<name>.driver agents.<name>.model agents.<name>.program agents.<name>.prompt agents.<name>.time_limit branches.protected checkpoints.interval checkpoints.tag_interval checkpoints.tags_for_automatic gates.<name>.command gates.<name>.kind gates.<name>.needed gates.<name>.timeout performance.max_concurrent_workflows run.agent run.max_hours run.max_steps run.max_tries run.step_timeout run.steps_without_progress run.uncontained session.timeout snapshot.max_file snapshot.max_new_files system.environment system.mode version");
+    }
+
+    #[test]
+    fn the_manual_has_every_key_with_its_default_and_its_meaning() {
+        let manual = include_str!("../../../docs/settings.md");
+        for known in all() {
+            let default = match &known.default {
+                None => String::new(),
+                Some(Value::String(text)) if text.is_empty() => String::new(),
+                Some(Value::String(text)) => format!("`\"{text}\"`"),
+                Some(other) => format!("`{other}`"),
+            };
+            let row = format!("| `{}` | {default} | {} |", known.path, known.meaning);
+            assert!(manual.contains(&row), "docs/settings.md lacks\n{row}");
+        }
+        for (path, why) in MOOT {
+            assert!(manual.contains(&format!("| `{path}` | {why} |")), "docs/settings.md lacks `{path}`: {why}");
+        }
+        for (path, now, _) in RENAMED {
+            assert!(
+                manual.contains(&format!("`{path}`")) && manual.contains(&format!("`{now}`")),
+                "docs/settings.md lacks `{path}`"
+            );
+        }
     }
 
     #[test]

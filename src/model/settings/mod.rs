@@ -53,7 +53,7 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct System {
-    /// The preset of bounds: `supervised` stops early and often, `full` works longest. A `[profile.<mode>]` table adds to it.
+    /// The preset of bounds: `supervised`, `professional` or `full`. A `[profile.<mode>]` table adds to it.
     pub mode: Mode,
     /// Where this is, in your own words; a `[profile.<environment>]` table, when there is one, applies.
     pub environment: String,
@@ -113,7 +113,7 @@ pub struct Gate {
     pub command: CommandLine,
     /// The gate is red when it takes longer.
     pub timeout: Lapse,
-    /// What a green gate proves.
+    /// What a green gate proves: `compiles`, `tests`, `performance` or `other`.
     pub kind: GateKind,
     /// Whether work counts as done only when this gate is green.
     pub needed: bool,
@@ -138,7 +138,7 @@ pub enum GateKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct AgentProfile {
-    /// How the program is talked to.
+    /// How the program is talked to: `claude`, `command` or `replay`.
     pub driver: Driver,
     /// The program to start: a name on PATH or a path; empty where the driver needs none.
     pub program: String,
@@ -150,7 +150,7 @@ pub struct AgentProfile {
     pub allow: Vec<String>,
     /// Takes the place of `run.step_timeout` for this agent.
     pub time_limit: Option<Lapse>,
-    /// How the prompt reaches a program of the `command` driver.
+    /// How the prompt reaches a program of the `command` driver: `stdin`, `argument` or `file`.
     pub prompt: PromptDelivery,
 }
 
@@ -228,8 +228,6 @@ pub struct Snapshot {
 pub struct Performance {
     /// How many runs may go on in one clone at the same time; one more waits.
     pub max_concurrent_workflows: NonZeroU32,
-    /// How many programs one run starts side by side; one more waits.
-    pub max_parallel_skills: NonZeroU32,
 }
 
 const fn count(number: u32) -> NonZeroU32 {
@@ -307,6 +305,6 @@ impl Default for Snapshot {
 
 impl Default for Performance {
     fn default() -> Self {
-        Self { max_concurrent_workflows: count(10), max_parallel_skills: count(5) }
+        Self { max_concurrent_workflows: count(10) }
     }
 }

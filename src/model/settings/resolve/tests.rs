@@ -227,12 +227,12 @@ fn founding_keys_are_understood_or_named() {
     let document = Document::of_value(Layer::Founding, ".claude/orchestrator/config.yaml", &founding);
     let resolved = resolve(vec![document], None, &none).expect("it is understood");
     assert_eq!(resolved.settings.performance.max_concurrent_workflows.get(), 4);
-    assert_eq!(resolved.settings.performance.max_parallel_skills.get(), 2);
     assert_eq!(resolved.settings.checkpoints.interval, crate::model::time::Lapse::seconds(300));
     assert_eq!(resolved.settings.system.environment, "production");
     insta::assert_snapshot!(resolved.warnings.join("\n"), @r"
     .claude/orchestrator/config.yaml: `performance.cache_size_mb` has no effect: there is no cache to size: state is folded from files and derived data is rebuilt at any doubt
     .claude/orchestrator/config.yaml: `performance.connection_pool_size` has no effect: there is no database to connect to: state lies in files and git
+    .claude/orchestrator/config.yaml: `performance.max_parallel_skills` has no effect: a run works on one step at a time and starts no skills beside it
     .claude/orchestrator/config.yaml: `system.version` has no effect: the format's version is the key `version`; the program's is `autonomy --version`
     ");
     let variable = text(
