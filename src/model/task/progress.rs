@@ -103,7 +103,7 @@ impl Progress {
     /// Joins the record with what happened to the task.
     #[must_use]
     pub fn of(task: &Task, state: Option<&TaskState>) -> Self {
-        let stage = state.map(|state| &state.stage);
+        let stage = state.map(|known| &known.stage);
         match task.status {
             Status::Cancelled => Self::Cancelled,
             Status::Done => {
@@ -229,13 +229,11 @@ mod tests {
             Progress::Done { proof: Proof::Proven },
             Progress::Cancelled,
         ];
-        let mut table = String::new();
-        for from in &all {
-            let moves: Vec<&str> =
-                Move::ALL.into_iter().filter(|&to| from.allows(to, &task(Status::Open)).is_ok()).map(Move::words).collect();
-            table.push_str(&format!("{}: {}\n", from.word(), moves.join(", ")));
-        }
-        insta::assert_snapshot!(table, @r"
+        let row = |from: &Progress| {
+            let moves = Move::ALL.into_iter().filter(|&to| from.allows(to, &task(Status::Open)).is_ok()).map(Move::words);
+            format!("{}: {}", from.word(), moves.collect::<Vec<_>>().join(", "))
+        };
+        insta::assert_snapshot!(all.iter().map(row).collect::<Vec<_>>().join("\n"), @r"
         open: start, finish, park, let wait, cancel
         started: finish, fail, park, let wait, cancel
         waiting: resume, cancel
