@@ -1,0 +1,10 @@
+//! The one integration binary: the house itself, then what a user sees of the built program.
+//!
+//! Unit tests live beside the code they test; what can be shown there is not shown again here.
+
+#![expect(clippy::disallowed_methods, reason = "tests play the user, who touches the machine")]
+#![expect(clippy::panic, reason = "a test says no by panicking")]
+
+mod repositories;
+mod sandbox;
+mod tidy;

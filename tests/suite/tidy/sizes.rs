@@ -1,0 +1,53 @@
+//! Files stay small: a median, a limit, and a list of large ones whose numbers may only fall.
+
+use super::{Fault, Source, hold, program, refuses};
+
+const MEDIAN: usize = 150;
+const LIMIT: usize = 800;
+const LARGE: usize = 600;
+
+/// Files above `LARGE` lines, each with the number it may not pass.
+const KNOWN: &[(&str, usize)] = &[];
+
+fn files_are_small(sources: &[Source]) -> Vec<Fault> {
+    limited(sources, KNOWN)
+}
+
+fn limited(sources: &[Source], known: &[(&str, usize)]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut lengths: Vec<usize> = Vec::new();
+    for source in sources {
+        let lines = source.text.lines().count();
+        lengths.push(lines);
+        let allowed = known.iter().find(|(path, _)| *path == source.path).map(|(_, allowed)| *allowed);
+        match allowed {
+            _ if lines > LIMIT => faults.push(Fault::new(&source.path, format!("{lines} lines; none has more than {LIMIT}"))),
+            None if lines > LARGE => faults.push(Fault::new(&source.path, format!("{lines} lines; split it below {LARGE}"))),
+            Some(allowed) if lines > allowed => {
+                faults.push(Fault::new(&source.path, format!("grew from {allowed} to {lines} lines")))
+            }
+            Some(allowed) if lines < allowed => {
+                faults.push(Fault::new(&source.path, format!("fell from {allowed} to {lines} lines: say so in the list")));
+            }
+            _ => {}
+        }
+    }
+    lengths.sort_unstable();
+    let median = lengths.get(lengths.len() / 2).copied().unwrap_or_default();
+    if median > MEDIAN {
+        faults.push(Fault::new("src", format!("half of the files have more than {median} lines; {MEDIAN} is the limit")));
+    }
+    faults
+}
+
+#[test]
+fn no_file_is_long() {
+    hold("files are small", &files_are_small(&program()));
+    let lines = |count: usize| "//\n".repeat(count);
+    refuses(files_are_small, &[("src/a.rs", &lines(801)), ("src/b.rs", ""), ("src/c.rs", "")], "801 lines; none");
+    refuses(files_are_small, &[("src/a.rs", &lines(601)), ("src/b.rs", ""), ("src/c.rs", "")], "601 lines; split");
+    refuses(files_are_small, &[("src/a.rs", &lines(151)), ("src/b.rs", &lines(160))], "half of the files");
+    let known = |sources: &[Source]| limited(sources, &[("src/a.rs", 700)]);
+    refuses(known, &[("src/a.rs", &lines(701)), ("src/b.rs", ""), ("src/c.rs", "")], "grew from 700 to 701");
+    refuses(known, &[("src/a.rs", &lines(650)), ("src/b.rs", ""), ("src/c.rs", "")], "fell from 700 to 650");
+}
