@@ -34,7 +34,21 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// What of the standard library a floor may not name.
 const MACHINE: &[(&str, &[&str])] = &[
-    ("src/model", &["fs", "env", "net", "os::fd", "os::unix::fs", "os::unix::process", "process", "thread", "time::SystemTime", "time::Instant"]),
+    (
+        "src/model",
+        &[
+            "fs",
+            "env",
+            "net",
+            "os::fd",
+            "os::unix::fs",
+            "os::unix::process",
+            "process",
+            "thread",
+            "time::SystemTime",
+            "time::Instant",
+        ],
+    ),
     ("src/ops", &["fs", "env", "net", "process", "thread", "time::SystemTime"]),
     ("src/run", &["fs", "env", "net", "process", "time::SystemTime"]),
     ("src/hook", &["fs", "env", "net", "process", "time::SystemTime"]),

@@ -61,7 +61,8 @@ fn top() -> &'static Path {
 
 /// Every Rust file of the program.
 fn program() -> Vec<Source> {
-    files().into_iter().filter(|path| path.starts_with("src/") && path.ends_with(".rs")).map(|path| read(&path)).collect()
+    let rust = |path: &String| Path::new(path).extension().is_some_and(|extension| extension == "rs");
+    files().into_iter().filter(|path| path.starts_with("src/") && rust(path)).map(|path| read(&path)).collect()
 }
 
 /// Every file that is or could be committed and is text, by its path from the top.

@@ -7,7 +7,7 @@ const LIMIT: usize = 800;
 const LARGE: usize = 600;
 
 /// Files above `LARGE` lines, each with the number it may not pass.
-const KNOWN: &[(&str, usize)] = &[];
+const KNOWN: &[(&str, usize)] = &[("src/model/state.rs", 677)];
 
 fn files_are_small(sources: &[Source]) -> Vec<Fault> {
     limited(sources, KNOWN)
@@ -24,7 +24,7 @@ fn limited(sources: &[Source], known: &[(&str, usize)]) -> Vec<Fault> {
             _ if lines > LIMIT => faults.push(Fault::new(&source.path, format!("{lines} lines; none has more than {LIMIT}"))),
             None if lines > LARGE => faults.push(Fault::new(&source.path, format!("{lines} lines; split it below {LARGE}"))),
             Some(allowed) if lines > allowed => {
-                faults.push(Fault::new(&source.path, format!("grew from {allowed} to {lines} lines")))
+                faults.push(Fault::new(&source.path, format!("grew from {allowed} to {lines} lines")));
             }
             Some(allowed) if lines < allowed => {
                 faults.push(Fault::new(&source.path, format!("fell from {allowed} to {lines} lines: say so in the list")));
@@ -43,6 +43,9 @@ fn limited(sources: &[Source], known: &[(&str, usize)]) -> Vec<Fault> {
 #[test]
 fn no_file_is_long() {
     hold("files are small", &files_are_small(&program()));
+    for (path, _) in KNOWN {
+        assert!(program().iter().any(|source| source.path == *path), "{path} is on the list of large files and is gone");
+    }
     let lines = |count: usize| "//\n".repeat(count);
     refuses(files_are_small, &[("src/a.rs", &lines(801)), ("src/b.rs", ""), ("src/c.rs", "")], "801 lines; none");
     refuses(files_are_small, &[("src/a.rs", &lines(601)), ("src/b.rs", ""), ("src/c.rs", "")], "601 lines; split");

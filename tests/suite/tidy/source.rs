@@ -184,7 +184,7 @@ fn without_tests(path: &str, code: &str) -> String {
 
 #[test]
 fn words_are_told_from_code() {
-    let text = r####"fn a<'a>(x: &'a str) -> char { /* "no" /* nested */ */ let s = "code // \" not"; let r = r#"raw "quote""#; '"' } // end"####;
+    let text = r##"fn a<'a>(x: &'a str) -> char { /* "no" /* nested */ */ let s = "code // \" not"; let r = r#"raw "quote""#; '"' } // end"##;
     let source = Source::new("src/a.rs", text);
     assert_eq!(
         source.strings.iter().map(|(_, string)| string.as_str()).collect::<Vec<_>>(),

@@ -9,6 +9,9 @@ const EMPTY_NAMES: &[&str] =
 /// Functions that may be unsafe: file and name. Each is one line with a SAFETY comment.
 const UNSAFE: &[(&str, &str)] = &[];
 
+/// Functions that take a bool all the same: file and name. The list may only get shorter.
+const BOOLS: &[(&str, &str)] = &[("src/cli/failure.rs", "report"), ("src/host/secret/form.rs", "form")];
+
 /// Where the standard streams may be named.
 const SPEAKERS: &[&str] = &["src/cli/", "src/hook/", "src/mcp/", "src/tui/", "src/main.rs", "src/host/environment.rs"];
 
@@ -156,6 +159,9 @@ fn no_parameter_is_a_bare_yes_or_no(sources: &[Source]) -> Vec<Fault> {
             let parameters = &source.product[bracketed(&source.product, open)];
             if parameters.split(',').any(|parameter| parameter.trim_end_matches([')', ' ', '\n']).ends_with(": bool")) {
                 let name = source.product[offset + 2..open].trim();
+                if BOOLS.contains(&(source.path.as_str(), name)) {
+                    continue;
+                }
                 faults.push(Fault::new(
                     source.place(offset),
                     format!("`{name}` takes a bool; an enum says at the call what is meant"),
