@@ -182,6 +182,12 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
+/// The text with all white space as single spaces.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The line ending of `text`: that of its first line, `\n` when it has none.
 #[must_use]
 pub fn line_ending(text: &str) -> &'static str {

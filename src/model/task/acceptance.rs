@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap as _};
 
-use crate::model::{settings::value::CommandLine, task::one_line, time::Lapse};
+use crate::model::{markdown::one_line, settings::value::CommandLine, time::Lapse};
 
 /// One entry of a task's `acceptance`: a text, or `command: …` with an optional `timeout: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -296,26 +296,20 @@ impl Task {
         };
         let criteria = boxes(CRITERIA, self.criteria.iter().map(|it| (it.done, it.text.clone())));
         let acceptance = boxes(ACCEPTANCE, self.acceptance.iter().map(|it| (false, it.label())));
-        Document::new(path, &front, &format!("# {}\n{description}{criteria}{acceptance}", one_line(&self.title)))
+        Document::new(path, &front, &format!("# {}\n{description}{criteria}{acceptance}", markdown::one_line(&self.title)))
     }
 
     /// What people call it: the title, with its name for the command line.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("{} ({})", one_line(&self.title), self.id)
+        format!("{} ({})", markdown::one_line(&self.title), self.id)
     }
 }
 
 fn boxes(heading: &str, items: impl Iterator<Item = (bool, String)>) -> String {
     let lines: Vec<String> =
-        items.map(|(done, text)| format!("- [{}] {}\n", if done { 'x' } else { ' ' }, one_line(&text))).collect();
+        items.map(|(done, text)| format!("- [{}] {}\n", if done { 'x' } else { ' ' }, markdown::one_line(&text))).collect();
     if lines.is_empty() { String::new() } else { format!("\n## {heading}\n\n{}", lines.concat()) }
-}
-
-/// The text with all white space as single spaces.
-#[must_use]
-pub fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The body without its title and without the sections of boxes.
@@ -327,7 +321,7 @@ fn description(body: &str, title: &str) -> String {
         }
     }
     let first = markdown::lines(&text).find(|line| line.kind != markdown::Kind::Blank);
-    let named = first.filter(|line| line.title().is_some_and(|own| own == one_line(title))).map(|line| line.range.end);
+    let named = first.filter(|line| line.title().is_some_and(|own| own == markdown::one_line(title))).map(|line| line.range.end);
     text[named.unwrap_or(0)..].trim().to_owned()
 }
 
@@ -454,7 +448,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(title in "[^\\s\\p{C}][^\\n\\r\\p{C}]{0,40}", criteria in prop::collection::vec("[a-z`*\\[\\]<>#-]{1,20}( [a-z:]{1,9})?", 0..4), minutes in prop::option::of(1u64..600)) {
             let task = Task {
-                title: one_line(&title),
+                title: markdown::one_line(&title),
                 estimate: minutes.map(Lapse::minutes),
                 criteria: criteria.into_iter().map(|text| Criterion { text, done: false }).collect(),
                 ..Task::new(id("x"), "", at(0))

@@ -184,7 +184,10 @@ fn without_tests(path: &str, code: &str) -> String {
 
 #[test]
 fn words_are_told_from_code() {
-    let text = r##"fn a<'a>(x: &'a str) -> char { /* "no" /* nested */ */ let s = "code // \" not"; let r = r#"raw "quote""#; '"' } // end"##;
+    let raw = ["r#", "\"raw \"quote\"\"", "#"].concat();
+    let text =
+        format!("fn a<'a>(x: &'a str) {{ /* \"no\" /* nested */ */ let s = \"code // \\\" not\"; let r = {raw}; '\"' }} // end");
+    let text = text.as_str();
     let source = Source::new("src/a.rs", text);
     assert_eq!(
         source.strings.iter().map(|(_, string)| string.as_str()).collect::<Vec<_>>(),
