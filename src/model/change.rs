@@ -89,12 +89,15 @@ impl TreePath {
     }
 }
 
+/// Whether some file system would take this part of a path for `.git` (git's `core.protectNTFS`, on by default).
 fn is_git_directory(part: &[u8]) -> bool {
-    part.eq_ignore_ascii_case(b".git") || part.eq_ignore_ascii_case(b"git~1")
+    let name = part.split(|byte| matches!(byte, b':' | b'\\')).next().unwrap_or(part);
+    let end = name.iter().rposition(|byte| !matches!(byte, b' ' | b'.')).map_or(0, |last| last + 1);
+    name[..end].eq_ignore_ascii_case(b".git") || name[..end].eq_ignore_ascii_case(b"git~1")
 }
 
 /// The text form of a path's bytes; see [`TreePath`].
-fn quoted(bytes: &[u8]) -> Cow<'_, str> {
+pub(in crate::model) fn quoted(bytes: &[u8]) -> Cow<'_, str> {
     let plain = std::str::from_utf8(bytes)
         .ok()
         .filter(|text| !text.chars().any(|found| matches!(found, '"' | '\\') || is_unprintable(found)));
@@ -133,7 +136,8 @@ fn is_unprintable(character: char) -> bool {
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-fn unquoted(text: &str) -> Result<Vec<u8>, Refusal> {
+/// The bytes of a text form; see [`TreePath`].
+pub(in crate::model) fn unquoted(text: &str) -> Result<Vec<u8>, Refusal> {
     let Some(inside) = text.strip_prefix('"') else {
         return Ok(text.as_bytes().to_owned());
     };
@@ -360,7 +364,21 @@ mod tests {
 
     #[test]
     fn paths_that_leave_the_work_tree_or_enter_git_are_refused() {
-        for bad in ["", "/etc/passwd", "a//b", "a/", "./a", "a/../b", "..", ".git/config", "sub/.GIT/hooks", "git~1/x", "a\0b"] {
+        for bad in [
+            "",
+            "/etc/passwd",
+            "a//b",
+            "a/",
+            "./a",
+            "a/../b",
+            "..",
+            ".git/config",
+            "sub/.GIT/hooks",
+            "git~1/x",
+            ".git. .",
+            ".git:x",
+            "a\0b",
+        ] {
             assert!(TreePath::new(bad).is_err(), "{bad:?} was taken");
         }
         for bad in ["\"", "\"a", "\"a\"b\"", r#""a\""#, r#""\9""#, r#""\40""#, r#""\477""#, r#""\x""#, r#""\056\056/x""#] {

@@ -1,26 +1,268 @@
-//! Checkpoints: why one was taken.
+//! A checkpoint: a name, and the words in the message of its tag and its commit.
+//!
+//! What a restore needs is never only here: it is in the trees and in the manifest. Nothing here touches a repository.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why a checkpoint or a snapshot was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+use crate::model::{
+    id::{CheckpointName, DecisionId, GateName, Oid, SessionId, TaskId, slug},
+    manifest::newer,
+    refusal::Refusal,
+    time::Timestamp,
+};
+
+/// The version that this program writes.
+pub const VERSION: u32 = 1;
+
+/// Why a snapshot was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckpointKind {
-    /// Somebody typed `autonomy checkpoint`.
+    /// Somebody asked for it.
     Manual,
     /// A task was finished.
     Task,
     /// A milestone was reached.
     Milestone,
-    /// The agent's context was about to be compacted.
+    /// An agent's memory was about to be compacted.
     Compaction,
-    /// Time had passed.
+    /// Half an hour of work had passed.
     Tick,
-    /// The session ended.
+    /// A session ended.
     End,
     /// Before or after an attempt; kept as a ref, not as a tag.
     Edge,
     /// Before a rollback; kept as a ref, not as a tag.
     Safety,
+}
+
+impl CheckpointKind {
+    /// The word for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Task => "task",
+            Self::Milestone => "milestone",
+            Self::Compaction => "compaction",
+            Self::Tick => "tick",
+            Self::End => "end",
+            Self::Edge => "edge",
+            Self::Safety => "safety",
+        }
+    }
+}
+
+/// How much a snapshot holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Paths in the tree.
+    pub paths: u64,
+    /// Tracked paths that differ from the index.
+    pub changed: u64,
+    /// Untracked paths in the tree.
+    pub untracked: u64,
+    /// Lines under `left_out` in the manifest.
+    pub left_out: u64,
+    /// Lines under `ignored` in the manifest.
+    pub ignored: u64,
+}
+
+/// What a gate said last, when the checkpoint was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GateMark {
+    /// The gate.
+    pub gate: GateName,
+    /// What it said.
+    pub state: GateState,
+    /// The tree that it judged; none when it did not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<Oid>,
+}
+
+/// What a gate said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateState {
+    /// It passed.
+    Green,
+    /// It did not pass.
+    Red,
+    /// It did not run.
+    NotRun,
+}
+
+/// Where the work stood when the checkpoint was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Standing {
+    /// The milestone that was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milestone: Option<String>,
+    /// How much of the work was done, in whole percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
+    /// Tasks that were done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<TaskId>,
+    /// Tasks that were open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<TaskId>,
+    /// What each gate had said last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateMark>,
+    /// Decisions that were in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<DecisionId>,
+}
+
+/// A checkpoint or an automatic snapshot, as its message says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Checkpoint {
+    /// One line for people.
+    pub summary: String,
+    /// The version of this form.
+    pub version: u32,
+    /// The short name of the tag; none for an automatic snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<CheckpointName>,
+    /// Why it was made.
+    pub kind: CheckpointKind,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The work tree, when it is not the clone's own: the name git gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
+    /// The session that made it; none when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// The task that was worked on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The commit that HEAD was at; none before the first commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Oid>,
+    /// The branch that HEAD was on; none when it was on none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The tree of the work tree.
+    pub tree: Oid,
+    /// How much it holds.
+    pub counts: Counts,
+    /// Where the work stood.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+impl Checkpoint {
+    /// The message of its tag and its commit.
+    #[must_use]
+    pub fn to_message(&self) -> String {
+        serde_saphyr::to_string(self).expect("because every part of a checkpoint has a form in YAML")
+    }
+
+    /// Reads the message of a checkpoint's tag or commit; `name` is what it is called in an error.
+    ///
+    /// # Errors
+    /// Refuses what is not a checkpoint's message, and one of a newer version.
+    pub fn from_message(name: &str, text: &str) -> Result<Self, Refusal> {
+        let checkpoint: Self = serde_saphyr::from_str(text)
+            .map_err(|error| Refusal::usage(format!("`{name}` does not carry a checkpoint's message: {error}")))?;
+        if checkpoint.version > VERSION {
+            return Err(newer(&format!("the checkpoint `{name}`"), checkpoint.version, VERSION));
+        }
+        Ok(checkpoint)
+    }
+}
+
+/// What the name of every checkpoint begins with.
+pub const PREFIX: &str = "checkpoint-";
+
+/// A name for a checkpoint made at `at` and called `title` (may be empty), other than those that are taken.
+#[must_use]
+pub fn name(at: Timestamp, title: &str, taken: impl Fn(&CheckpointName) -> bool) -> CheckpointName {
+    let slug = slug(title);
+    let dash = if slug.is_empty() { "" } else { "-" };
+    let first = format!("{PREFIX}{}{dash}{slug}", at.stamp());
+    (1..=u64::MAX)
+        .map(|count| if count == 1 { first.clone() } else { format!("{first}-{count}") })
+        .map(|name| CheckpointName::new(name).expect("because a stamp, a slug and a number make a name"))
+        .find(|name| !taken(name))
+        .expect("because there is always a higher number")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> Timestamp {
+        "2026-11-20T18:00:00.123Z".parse().expect("a moment")
+    }
+
+    #[test]
+    fn names_are_distinct_within_a_second() {
+        let mut taken = Vec::new();
+        for expected in ["checkpoint-20261120_180000", "checkpoint-20261120_180000-2", "checkpoint-20261120_180000-3"] {
+            let name = name(at(), "", |name| taken.contains(name));
+            assert_eq!(name.as_str(), expected);
+            taken.push(name);
+        }
+        assert_eq!(name(at(), "Before the Move!", |_| false).as_str(), "checkpoint-20261120_180000-before-the-move");
+        let again = name(at(), "x", |name| !name.as_str().ends_with("-x-2"));
+        assert_eq!(again.as_str(), "checkpoint-20261120_180000-x-2");
+    }
+
+    #[test]
+    fn a_message_says_what_there_is_and_nothing_else() {
+        let oid = |digit: &str| Oid::new(digit.repeat(40)).expect("forty digits");
+        let mut checkpoint = Checkpoint {
+            summary: "before the move: all green".into(),
+            version: VERSION,
+            name: Some(name(at(), "before", |_| false)),
+            kind: CheckpointKind::Manual,
+            created: at(),
+            worktree: None,
+            session: None,
+            task: None,
+            head: None,
+            branch: Some("main".into()),
+            tree: oid("1"),
+            counts: Counts { paths: 3, ..Counts::default() },
+            standing: Standing::default(),
+        };
+        let message = checkpoint.to_message();
+        assert_eq!(Checkpoint::from_message("x", &message), Ok(checkpoint.clone()));
+        insta::assert_snapshot!(message, @r#"
+        summary: "before the move: all green"
+        version: 1
+        name: checkpoint-20261120_180000-before
+        kind: manual
+        created: "2026-11-20T18:00:00.123Z"
+        branch: main
+        tree: "1111111111111111111111111111111111111111"
+        counts:
+          paths: 3
+          changed: 0
+          untracked: 0
+          left_out: 0
+          ignored: 0
+        "#);
+        checkpoint.standing = Standing {
+            milestone: Some("parser".into()),
+            percent: Some(40),
+            done: vec![TaskId::new("a").expect("a name")],
+            gates: vec![GateMark {
+                gate: GateName::new("tests").expect("a name"),
+                state: GateState::Green,
+                tree: Some(oid("2")),
+            }],
+            ..Standing::default()
+        };
+        checkpoint.summary = "two\nlines".into();
+        let message = checkpoint.to_message();
+        assert_eq!(Checkpoint::from_message("x", &message), Ok(checkpoint), "{message}");
+        let newer = message.replacen("version: 1", "version: 9", 1);
+        assert!(Checkpoint::from_message("x", &newer).expect_err("newer").message.contains("version 9"));
+        assert!(Checkpoint::from_message("x", "release 1.0").is_err());
+    }
 }

@@ -1,0 +1,780 @@
+//! Decides what a rollback does to each path: restore, delete, keep, or leave as a conflict.
+//!
+//! Pure: what stands where is handed in. Carrying the plan out checks every path again and may do less, never more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    change::{Change, Mode, Side, TreePath},
+    id::{Oid, SessionId},
+    manifest::{Bits, ListedPath, Manifest, newer},
+    refusal::Refusal,
+};
+
+/// The version that this program writes.
+pub const VERSION: u32 = 1;
+
+/// Which paths a rollback considers. `.claude/` is left out unless a path in it is named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Scope {
+    /// Every path.
+    Everything,
+    /// These paths, and what is in them.
+    Paths {
+        /// Files and directories.
+        paths: BTreeSet<TreePath>,
+    },
+    /// Paths that a session changed; only those that are still as it left them are touched.
+    Session {
+        /// What the session left at each path; none where it left nothing.
+        left: BTreeMap<TreePath, Option<Side>>,
+    },
+    /// Paths that an earlier rollback touched; only those that are still as it left them are touched.
+    Undo {
+        /// What the rollback considered.
+        scope: Box<Scope>,
+        /// What it left at each path that it touched.
+        left: BTreeMap<TreePath, Option<Side>>,
+    },
+}
+
+impl Scope {
+    /// Whether the content of `path` is considered.
+    #[must_use]
+    pub fn covers(&self, path: &TreePath) -> bool {
+        match self {
+            Self::Everything => !path.is_claude(),
+            Self::Paths { paths } => paths.iter().any(|named| path.is_below(named) && (!path.is_claude() || named.is_claude())),
+            Self::Session { left } => left.contains_key(path) && !path.is_claude(),
+            Self::Undo { left, .. } => left.contains_key(path),
+        }
+    }
+
+    /// Whether the entry of the index for `path` is considered.
+    #[must_use]
+    pub fn covers_staged(&self, path: &TreePath) -> bool {
+        match self {
+            Self::Undo { scope, .. } => scope.covers_staged(path),
+            Self::Everything | Self::Paths { .. } | Self::Session { .. } => self.covers(path),
+        }
+    }
+
+    fn left(&self) -> Option<&BTreeMap<TreePath, Option<Side>>> {
+        match self {
+            Self::Everything | Self::Paths { .. } => None,
+            Self::Session { left } | Self::Undo { left, .. } => Some(left),
+        }
+    }
+}
+
+/// What is done to one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It becomes what it was.
+    Restore,
+    /// It goes: the checkpoint proves that it was not there.
+    Delete,
+    /// It stays as it is.
+    Keep,
+    /// It stays as it is, because it is somebody else's.
+    Conflict,
+}
+
+/// Why that is done.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "because", rename_all = "snake_case")]
+pub enum Why {
+    /// Its content or kind differs.
+    Differs,
+    /// It is not there any more.
+    Missing,
+    /// Only its permission bits differ.
+    Permissions,
+    /// It was not there.
+    NotThereThen,
+    /// It was there, but the checkpoint does not hold it.
+    NotInCheckpoint,
+    /// The ignore rules of that time ignore it, so it may have been there.
+    IgnoredThen,
+    /// The ignore rules of today ignore it.
+    IgnoredNow,
+    /// What stands there is ignored or left out today, so it could not be brought back.
+    NotInSafetySnapshot,
+    /// Something that stays is in its way.
+    Blocked {
+        /// What is in its way.
+        by: TreePath,
+    },
+    /// The index says that it is not in the work tree, or that it must not be looked at.
+    NotLookedAt,
+    /// It is another repository.
+    OtherRepository,
+    /// Another live session wrote it last.
+    OtherSession {
+        /// That session.
+        session: SessionId,
+    },
+    /// It is not as it was left.
+    ChangedSince,
+}
+
+impl Why {
+    /// The reason in words for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Differs => "it differs".into(),
+            Self::Missing => "it is gone".into(),
+            Self::Permissions => "its permission bits differ".into(),
+            Self::NotThereThen => "it was not there".into(),
+            Self::NotInCheckpoint => "it was there, but the checkpoint does not hold it".into(),
+            Self::IgnoredThen => "it was ignored then, so it may have been there".into(),
+            Self::IgnoredNow => "it is ignored".into(),
+            Self::NotInSafetySnapshot => "what stands there is ignored or left out of snapshots".into(),
+            Self::Blocked { by } => format!("`{by}` stays and is in its way"),
+            Self::NotLookedAt => "the index says not to look at it".into(),
+            Self::OtherRepository => "it is another repository".into(),
+            Self::OtherSession { session } => format!("session {session} wrote it last"),
+            Self::ChangedSince => "it was changed since".into(),
+        }
+    }
+}
+
+/// One path of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Entry {
+    /// The path.
+    pub path: TreePath,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub why: Why,
+    /// What the plan saw at the path; none when nothing was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Side>,
+    /// What the checkpoint has there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Side>,
+    /// The permission bits that it gets; none for a link and for what goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<Bits>,
+}
+
+/// One directory of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DirectoryEntry {
+    /// The directory.
+    pub path: TreePath,
+    /// The permission bits that it had.
+    pub bits: Bits,
+    /// Whether it is made when it is missing.
+    pub presence: Presence,
+}
+
+/// Whether a directory is made when it is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It was there: it is made.
+    Make,
+    /// It may not have been there: only what is there gets the bits.
+    IfThere,
+}
+
+/// What a rollback is going to do; also what `--dry-run` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RollbackPlan {
+    /// The version of this form.
+    pub version: u32,
+    /// The commit of the checkpoint that is gone back to.
+    pub checkpoint: Oid,
+    /// What was considered.
+    pub scope: Scope,
+    /// Every path that differs, in order.
+    pub entries: Vec<Entry>,
+    /// Directories that were empty or had bits of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<DirectoryEntry>,
+    /// Bits for directories that have to be made on the way.
+    pub new_directories: Bits,
+}
+
+impl RollbackPlan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// Refuses what is not a plan, and one of a newer version.
+    pub fn from_json(text: &str) -> Result<Self, Refusal> {
+        let plan: Self = serde_json::from_str(text)
+            .map_err(|error| Refusal::environment(format!("the plan of a rollback cannot be read: {error}")))?;
+        if plan.version > VERSION {
+            return Err(newer("the plan of a rollback", plan.version, VERSION));
+        }
+        Ok(plan)
+    }
+
+    /// The plan as it is kept.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("because every part of a plan has a form in JSON")
+    }
+
+    /// The entries with this action.
+    pub fn with(&self, action: Action) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.action == action)
+    }
+
+    /// How many entries have this action.
+    #[must_use]
+    pub fn count(&self, action: Action) -> usize {
+        self.with(action).count()
+    }
+
+    /// What the plan leaves at every path that it touches; the scope of its undoing.
+    #[must_use]
+    pub fn left(&self) -> BTreeMap<TreePath, Option<Side>> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match entry.action {
+                Action::Restore => Some((entry.path.clone(), entry.then.clone())),
+                Action::Delete => Some((entry.path.clone(), None)),
+                Action::Keep | Action::Conflict => None,
+            })
+            .collect()
+    }
+
+    /// The scope of undoing this plan.
+    #[must_use]
+    pub fn undoing(&self) -> Scope {
+        Scope::Undo { scope: Box::new(self.scope.clone()), left: self.left() }
+    }
+
+    /// Whether the entry of the index for `path` goes back too: it is considered, and its content was not left alone
+    /// because of somebody or something else.
+    #[must_use]
+    pub fn restores_staged(&self, path: &TreePath) -> bool {
+        self.scope.covers_staged(path) && !self.entry(path).is_some_and(Entry::holds_back_the_index)
+    }
+
+    /// The entry for `path`.
+    #[must_use]
+    pub fn entry(&self, path: &TreePath) -> Option<&Entry> {
+        self.entries.binary_search_by(|entry| entry.path.cmp(path)).ok().map(|at| &self.entries[at])
+    }
+}
+
+impl Entry {
+    fn holds_back_the_index(&self) -> bool {
+        match self.action {
+            Action::Restore | Action::Delete => false,
+            Action::Conflict => true,
+            Action::Keep => !matches!(self.why, Why::NotLookedAt | Why::OtherRepository),
+        }
+    }
+}
+
+/// What a plan is made from.
+pub struct Question<'a> {
+    /// The commit of the checkpoint.
+    pub checkpoint: &'a Oid,
+    /// What is considered.
+    pub scope: &'a Scope,
+    /// Every path that differs: `before` is today, `after` is the checkpoint.
+    pub changes: &'a [Change],
+    /// The manifest of today's snapshot.
+    pub now: &'a Manifest,
+    /// The checkpoint's manifest.
+    pub then: &'a Manifest,
+    /// Whether today's rules ignore a path.
+    pub ignored_now: &'a dyn Fn(&TreePath) -> bool,
+    /// Whether the rules of that time ignore a path.
+    pub ignored_then: &'a dyn Fn(&TreePath) -> bool,
+    /// What the checkpoint's tree holds at a path.
+    pub held: &'a dyn Fn(&TreePath) -> Option<Side>,
+    /// What stands on disk, is not in today's snapshot, and is at a path that the checkpoint holds, or above one without
+    /// being a directory.
+    pub unrecorded: &'a BTreeSet<TreePath>,
+    /// Paths that another live session wrote last.
+    pub others: &'a BTreeMap<TreePath, SessionId>,
+}
+
+/// Makes the plan of a rollback.
+#[must_use]
+pub fn plan(question: &Question<'_>) -> RollbackPlan {
+    let mut entries: BTreeMap<&TreePath, Entry> = question
+        .changes
+        .iter()
+        .filter(|change| question.scope.covers(&change.path))
+        .map(|change| (&change.path, question.entry(change)))
+        .collect();
+    question.block(&mut entries);
+    let mut entries: BTreeMap<TreePath, Entry> = entries.into_iter().map(|(path, entry)| (path.clone(), entry)).collect();
+    let directories = question.bits_only(&mut entries);
+    RollbackPlan {
+        version: VERSION,
+        checkpoint: question.checkpoint.clone(),
+        scope: question.scope.clone(),
+        entries: entries.into_values().collect(),
+        directories,
+        new_directories: question.then.usual.directory,
+    }
+}
+
+impl Question<'_> {
+    fn entry(&self, change: &Change) -> Entry {
+        let (action, why) = self.decide(change);
+        let bits = match (&change.after, action) {
+            (Some(then), Action::Restore) if then.mode != Mode::Link => Some(self.then.bits(&change.path, then.mode)),
+            _ => None,
+        };
+        Entry { path: change.path.clone(), action, why, now: change.before.clone(), then: change.after.clone(), bits }
+    }
+
+    fn decide(&self, change: &Change) -> (Action, Why) {
+        let path = &change.path;
+        if let Some(session) = self.others.get(path) {
+            return (Action::Conflict, Why::OtherSession { session: session.clone() });
+        }
+        if self.scope.left().and_then(|left| left.get(path)).is_some_and(|left| *left != change.before) {
+            return (Action::Conflict, Why::ChangedSince);
+        }
+        let sides = [&change.before, &change.after];
+        if sides.iter().any(|side| side.as_ref().is_some_and(|side| side.mode == Mode::Submodule)) {
+            return (Action::Keep, Why::OtherRepository);
+        }
+        let listed = |paths: &[TreePath]| paths.binary_search(path).is_ok();
+        if [self.now, self.then].iter().any(|at| listed(&at.skip_worktree) || listed(&at.assume_unchanged)) {
+            return (Action::Keep, Why::NotLookedAt);
+        }
+        match (&change.before, &change.after) {
+            (Some(_), Some(_)) => (Action::Restore, Why::Differs),
+            (None, _) if self.unrecorded.contains(path) => (Action::Keep, Why::NotInSafetySnapshot),
+            (None, _) => (Action::Restore, Why::Missing),
+            (Some(_), None) => self.decide_deletion(path),
+        }
+    }
+
+    /// The checkpoint has to prove that the path was not there.
+    fn decide_deletion(&self, path: &TreePath) -> (Action, Why) {
+        // A rollback that is undone put the path there itself, after it had found nothing.
+        if matches!(self.scope, Scope::Undo { .. }) {
+            return (Action::Delete, Why::NotThereThen);
+        }
+        if self.then.absentees().any(|listed| listed.covers(path)) {
+            (Action::Keep, Why::NotInCheckpoint)
+        } else if (self.ignored_then)(path) {
+            (Action::Keep, Why::IgnoredThen)
+        } else if (self.ignored_now)(path) {
+            (Action::Keep, Why::IgnoredNow)
+        } else {
+            (Action::Delete, Why::NotThereThen)
+        }
+    }
+
+    /// A file cannot come back where a directory stays, nor below a file that stays.
+    fn block(&self, entries: &mut BTreeMap<&TreePath, Entry>) {
+        let today: BTreeMap<&TreePath, &Side> =
+            self.changes.iter().filter_map(|change| Some((&change.path, change.before.as_ref()?))).collect();
+        let absent_today: BTreeSet<&ListedPath> = self.now.absentees().collect();
+        let stays = |entries: &BTreeMap<&TreePath, Entry>, path: &TreePath| {
+            entries.get(path).is_none_or(|entry| entry.action != Action::Delete)
+        };
+        let mut blocked = Vec::new();
+        for (&path, entry) in &*entries {
+            if entry.action != Action::Restore || entry.now.is_some() {
+                continue;
+            }
+            let above = path
+                .parents()
+                .find(|parent| self.unrecorded.contains(parent) || (today.contains_key(parent) && stays(entries, parent)));
+            let below = || {
+                today
+                    .range::<TreePath, _>(path..)
+                    .map(|(other, _)| *other)
+                    .take_while(|other| other.as_bytes().starts_with(path.as_bytes()))
+                    .find(|other| *other != path && other.is_below(path) && stays(entries, other))
+                    .cloned()
+            };
+            let not_recorded = || {
+                let start = ListedPath::single(path.as_bytes());
+                absent_today
+                    .range::<ListedPath, _>(&start..)
+                    .take_while(|listed| listed.as_bytes().starts_with(path.as_bytes()))
+                    .find(|listed| listed.is_inside(path))
+                    .and_then(|listed| listed.path())
+            };
+            if let Some(by) = above.or_else(below).or_else(not_recorded) {
+                blocked.push((path, by));
+            }
+        }
+        for (path, by) in blocked {
+            if let Some(entry) = entries.get_mut(path) {
+                (entry.action, entry.why, entry.bits) = (Action::Keep, Why::Blocked { by }, None);
+            }
+        }
+    }
+
+    /// Paths of which only the permission bits differ, and directories.
+    fn bits_only(&self, entries: &mut BTreeMap<TreePath, Entry>) -> Vec<DirectoryEntry> {
+        let differing: BTreeSet<&TreePath> = self.changes.iter().map(|change| &change.path).collect();
+        let mut directories = BTreeMap::new();
+        for listed in self.now.permissions.keys().chain(self.then.permissions.keys()) {
+            let Some(path) = listed.path() else { continue };
+            if listed.is_directory() {
+                let bits = self.then.directory_bits(&path);
+                let presence = if self.then.permissions.contains_key(listed) { Presence::Make } else { Presence::IfThere };
+                if self.scope_covers_directory(&path) && bits != self.now.directory_bits(&path) {
+                    directories.insert(path.clone(), DirectoryEntry { path, bits, presence });
+                }
+                continue;
+            }
+            let bits_at = |manifest: &Manifest| manifest.permissions.get(listed).copied();
+            let elsewhere = differing.contains(&path) || self.others.contains_key(&path) || !self.scope.covers(&path);
+            if elsewhere || bits_at(self.now) == bits_at(self.then) {
+                continue;
+            }
+            let Some(side) = (self.held)(&path) else { continue };
+            let bits = Some(self.then.bits(&path, side.mode));
+            let (now, then) = (Some(side.clone()), Some(side));
+            entries.insert(path.clone(), Entry { path, action: Action::Restore, why: Why::Permissions, now, then, bits });
+        }
+        for path in &self.then.empty_directories {
+            if self.scope_covers_directory(path) && self.now.empty_directories.binary_search(path).is_err() {
+                let bits = self.then.directory_bits(path);
+                directories.insert(path.clone(), DirectoryEntry { path: path.clone(), bits, presence: Presence::Make });
+            }
+        }
+        directories.into_values().collect()
+    }
+
+    fn scope_covers_directory(&self, path: &TreePath) -> bool {
+        match self.scope {
+            // No session owns a directory.
+            Scope::Session { .. } => false,
+            Scope::Everything | Scope::Paths { .. } | Scope::Undo { .. } => self.scope.covers_staged(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::manifest::{LeftOut, WhyLeftOut};
+
+    type Tree = BTreeMap<TreePath, Side>;
+
+    fn path(text: &str) -> TreePath {
+        text.parse().expect("a clean path")
+    }
+
+    fn oid(digit: u8) -> Oid {
+        Oid::new(digit.to_string().repeat(40)).expect("forty digits")
+    }
+
+    fn file(digit: u8) -> Side {
+        Side { mode: Mode::File, oid: oid(digit) }
+    }
+
+    fn tree(entries: &[(&str, u8)]) -> Tree {
+        entries.iter().map(|(text, digit)| (path(text), file(*digit))).collect()
+    }
+
+    /// A case with everything at rest; each test sets what it is about.
+    #[derive(Clone)]
+    struct Case {
+        scope: Scope,
+        now: Tree,
+        then: Tree,
+        manifest_now: Manifest,
+        manifest_then: Manifest,
+        ignored_now: Vec<TreePath>,
+        ignored_then: Vec<TreePath>,
+        unrecorded: BTreeSet<TreePath>,
+        others: BTreeMap<TreePath, SessionId>,
+    }
+
+    impl Case {
+        fn new(now: &[(&str, u8)], then: &[(&str, u8)]) -> Self {
+            Self::of(tree(now), tree(then))
+        }
+
+        fn of(now: Tree, then: Tree) -> Self {
+            Self {
+                scope: Scope::Everything,
+                now,
+                then,
+                manifest_now: Manifest::default(),
+                manifest_then: Manifest::default(),
+                ignored_now: Vec::new(),
+                ignored_then: Vec::new(),
+                unrecorded: BTreeSet::new(),
+                others: BTreeMap::new(),
+            }
+        }
+
+        fn plan(&self) -> RollbackPlan {
+            let paths: BTreeSet<&TreePath> = self.now.keys().chain(self.then.keys()).collect();
+            let changes: Vec<Change> = paths
+                .into_iter()
+                .map(|path| Change {
+                    path: path.clone(),
+                    before: self.now.get(path).cloned(),
+                    after: self.then.get(path).cloned(),
+                })
+                .filter(|change| change.before != change.after)
+                .collect();
+            plan(&Question {
+                checkpoint: &oid(9),
+                scope: &self.scope,
+                changes: &changes,
+                now: &self.manifest_now,
+                then: &self.manifest_then,
+                ignored_now: &|path| self.ignored_now.contains(path),
+                ignored_then: &|path| self.ignored_then.contains(path),
+                held: &|path| self.then.get(path).cloned(),
+                unrecorded: &self.unrecorded,
+                others: &self.others,
+            })
+        }
+
+        fn lines(&self) -> Vec<String> {
+            let plan = self.plan();
+            plan.entries.iter().map(|entry| format!("{:?} {}: {}", entry.action, entry.path, entry.why.words())).collect()
+        }
+    }
+
+    fn carried_out(plan: &RollbackPlan, now: &Tree) -> Tree {
+        let mut tree = now.clone();
+        for (path, side) in plan.left() {
+            match side {
+                Some(side) => tree.insert(path, side),
+                None => tree.remove(&path),
+            };
+        }
+        tree
+    }
+
+    #[test]
+    fn each_kind_of_difference_has_its_action() {
+        let case = Case::new(&[("changed", 1), ("new", 1), ("same", 1)], &[("changed", 2), ("gone", 1), ("same", 1)]);
+        assert_eq!(case.lines(), ["Restore changed: it differs", "Restore gone: it is gone", "Delete new: it was not there"]);
+        assert_eq!(carried_out(&case.plan(), &case.now), case.then);
+    }
+
+    #[test]
+    fn a_path_is_deleted_only_when_the_checkpoint_proves_that_it_was_not_there() {
+        let base = Case::new(&[("d/new", 1)], &[]);
+        assert_eq!(base.lines(), ["Delete d/new: it was not there"]);
+
+        let mut case = base.clone();
+        case.manifest_then.ignored = vec![ListedPath::directory("d")];
+        assert_eq!(case.lines(), ["Keep d/new: it was there, but the checkpoint does not hold it"]);
+
+        let mut case = base.clone();
+        case.manifest_then.left_out = vec![LeftOut { path: ListedPath::single("d/new"), why: WhyLeftOut::TooLarge { bytes: 9 } }];
+        assert_eq!(case.lines(), ["Keep d/new: it was there, but the checkpoint does not hold it"]);
+
+        let mut case = base.clone();
+        case.ignored_then = vec![path("d/new")];
+        assert_eq!(case.lines(), ["Keep d/new: it was ignored then, so it may have been there"]);
+
+        let mut case = base;
+        case.ignored_now = vec![path("d/new")];
+        assert_eq!(case.lines(), ["Keep d/new: it is ignored"]);
+    }
+
+    #[test]
+    fn what_no_snapshot_of_today_holds_is_not_overwritten() {
+        let mut case = Case::new(&[], &[("x", 1), ("d/y", 1)]);
+        case.unrecorded = BTreeSet::from([path("x"), path("d")]);
+        assert_eq!(
+            case.lines(),
+            ["Keep d/y: `d` stays and is in its way", "Keep x: what stands there is ignored or left out of snapshots"]
+        );
+    }
+
+    #[test]
+    fn a_file_comes_back_for_a_directory_and_a_directory_for_a_file() {
+        let case = Case::new(&[("a", 1), ("b/x", 1), ("b/y", 1)], &[("a/x", 1), ("b", 1)]);
+        assert_eq!(carried_out(&case.plan(), &case.now), case.then);
+
+        let mut case = case;
+        case.ignored_now = vec![path("b/y"), path("a")];
+        assert_eq!(
+            case.lines(),
+            [
+                "Keep a: it is ignored",
+                "Keep a/x: `a` stays and is in its way",
+                "Keep b: `b/y` stays and is in its way",
+                "Delete b/x: it was not there",
+                "Keep b/y: it is ignored",
+            ]
+        );
+        let mut case = Case::new(&[("b/x", 1), ("b.c", 1)], &[("b", 1)]);
+        case.manifest_now.ignored = vec![ListedPath::single("b-"), ListedPath::single("b/z.o")];
+        assert_eq!(case.lines()[0], "Keep b: `b/z.o` stays and is in its way");
+    }
+
+    #[test]
+    fn the_scope_limits_what_is_considered() {
+        let mut case = Case::new(&[(".claude/t", 1), ("d/x", 1), ("dx", 1)], &[]);
+        let planned = |case: &Case| case.plan().entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>();
+        assert_eq!(planned(&case), ["d/x", "dx"]);
+        case.scope = Scope::Paths { paths: BTreeSet::from([path("d")]) };
+        assert_eq!(planned(&case), ["d/x"]);
+        case.scope = Scope::Paths { paths: BTreeSet::from([path(".claude/t")]) };
+        assert_eq!(planned(&case), [".claude/t"]);
+        case.scope = Scope::Session { left: BTreeMap::from([(path("dx"), Some(file(1))), (path(".claude/t"), Some(file(1)))]) };
+        assert_eq!(planned(&case), ["dx"]);
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_is_a_conflict() {
+        let mut case = Case::new(&[("theirs", 1), ("mine", 1), ("touched", 3)], &[("theirs", 2), ("mine", 2), ("touched", 2)]);
+        case.others = BTreeMap::from([(path("theirs"), SessionId::new("20261120_180000").expect("a name"))]);
+        case.scope =
+            Scope::Session { left: ["theirs", "mine", "touched"].map(|text| (path(text), Some(file(1)))).into_iter().collect() };
+        assert_eq!(
+            case.lines(),
+            [
+                "Restore mine: it differs",
+                "Conflict theirs: session 20261120_180000 wrote it last",
+                "Conflict touched: it was changed since",
+            ]
+        );
+        let plan = case.plan();
+        assert!(plan.restores_staged(&path("mine")) && !plan.restores_staged(&path("theirs")));
+        assert!(!plan.restores_staged(&path("elsewhere")));
+    }
+
+    #[test]
+    fn other_repositories_and_paths_that_are_not_looked_at_stay() {
+        let mut case = Case::new(&[("sub", 1), ("skipped", 1), ("assumed", 1)], &[("skipped", 2), ("assumed", 2)]);
+        case.now.insert(path("sub"), Side { mode: Mode::Submodule, oid: oid(1) });
+        case.manifest_now.skip_worktree = vec![path("skipped")];
+        case.manifest_then.assume_unchanged = vec![path("assumed")];
+        assert_eq!(
+            case.lines(),
+            [
+                "Keep assumed: the index says not to look at it",
+                "Keep skipped: the index says not to look at it",
+                "Keep sub: it is another repository",
+            ]
+        );
+        assert!(case.plan().restores_staged(&path("skipped")));
+    }
+
+    #[test]
+    fn permission_bits_and_empty_directories_come_back() {
+        let mut case = Case::new(&[("a", 1), ("b", 1), ("c", 1)], &[("a", 1), ("b", 1), ("c", 1)]);
+        let bits = |text: &str| text.parse::<Bits>().expect("octal");
+        case.manifest_then.permissions = BTreeMap::from([
+            (ListedPath::single("a"), bits("600")),
+            (ListedPath::single("c"), bits("640")),
+            (ListedPath::directory("private"), bits("700")),
+        ]);
+        case.manifest_now.permissions = BTreeMap::from([
+            (ListedPath::single("b"), bits("666")),
+            (ListedPath::single("c"), bits("640")),
+            (ListedPath::directory("opened"), bits("777")),
+        ]);
+        case.manifest_then.empty_directories = vec![path("hollow"), path("still")];
+        case.manifest_now.empty_directories = vec![path("still")];
+        let plan = case.plan();
+        let files: Vec<_> = plan.entries.iter().map(|entry| format!("{} {}", entry.path, entry.bits.unwrap())).collect();
+        assert_eq!(files, ["a 600", "b 644"]);
+        let directories: Vec<_> =
+            plan.directories.iter().map(|entry| format!("{} {} {:?}", entry.path, entry.bits, entry.presence)).collect();
+        assert_eq!(directories, ["hollow 755 Make", "opened 755 IfThere", "private 700 Make"]);
+        assert_eq!(plan.left(), tree(&[("a", 1), ("b", 1)]).into_iter().map(|(path, side)| (path, Some(side))).collect());
+    }
+
+    #[test]
+    fn a_plan_survives_its_text_form() {
+        let mut case = Case::new(&[("a", 1), ("b/x", 1), ("two\nlines", 1)], &[("a", 2), ("b", 1)]);
+        case.others = BTreeMap::from([(path("a"), SessionId::new("s").expect("a name"))]);
+        let plan = case.plan();
+        assert_eq!(RollbackPlan::from_json(&plan.to_json()), Ok(plan.clone()));
+        case.scope = plan.undoing();
+        let undo = case.plan();
+        assert_eq!(RollbackPlan::from_json(&undo.to_json()), Ok(undo));
+        let newer = plan.to_json().replacen("\"version\":1", "\"version\":7", 1);
+        assert!(RollbackPlan::from_json(&newer).expect_err("newer").message.contains("version 7"));
+    }
+
+    const UNIVERSE: [&str; 9] = ["a", "a.c", "a/x", "a/x/y", "a/z", "b", "b/w", ".claude/t", "c"];
+
+    fn some_tree() -> impl Strategy<Value = Tree> {
+        proptest::collection::vec(0..4_u8, UNIVERSE.len()).prop_map(|digits| {
+            let mut tree = Tree::new();
+            for (text, digit) in UNIVERSE.iter().zip(digits) {
+                let new = path(text);
+                if digit > 0 && !new.parents().any(|parent| tree.contains_key(&parent)) {
+                    tree.insert(new, file(digit));
+                }
+            }
+            tree
+        })
+    }
+
+    fn some_paths() -> impl Strategy<Value = Vec<TreePath>> {
+        proptest::sample::subsequence(UNIVERSE.to_vec(), 0..4).prop_map(|texts| texts.into_iter().map(path).collect())
+    }
+
+    fn fits_together(tree: &Tree) -> bool {
+        tree.keys().all(|path| !path.parents().any(|parent| tree.contains_key(&parent)))
+    }
+
+    proptest! {
+        #[test]
+        fn a_rollback_of_everything_arrives_and_its_undoing_returns(now in some_tree(), then in some_tree()) {
+            let case = Case::of(now.clone(), then.clone());
+            let plan = case.plan();
+            let arrived = carried_out(&plan, &now);
+            let outside = |tree: &Tree| tree.clone().into_iter().filter(|(path, _)| !path.is_claude()).collect::<Tree>();
+            prop_assert_eq!(outside(&arrived), outside(&then));
+            prop_assert_eq!(arrived.get(&path(".claude/t")), now.get(&path(".claude/t")));
+
+            let mut back = Case::of(arrived.clone(), now.clone());
+            back.scope = plan.undoing();
+            back.ignored_now = UNIVERSE.map(path).to_vec();
+            prop_assert_eq!(carried_out(&back.plan(), &arrived), now);
+        }
+
+        #[test]
+        fn no_plan_deletes_without_proof_or_leaves_a_file_within_a_file(
+            now in some_tree(),
+            then in some_tree(),
+            ignored_now in some_paths(),
+            ignored_then in some_paths(),
+            listed in some_paths(),
+            named in some_paths(),
+        ) {
+            let mut case = Case::of(now.clone(), then.clone());
+            (case.ignored_now, case.ignored_then) = (ignored_now, ignored_then);
+            case.manifest_then.ignored = listed.iter().map(|path| ListedPath::directory(path.as_bytes())).collect();
+            if !named.is_empty() {
+                case.scope = Scope::Paths { paths: named.into_iter().collect() };
+            }
+            let plan = case.plan();
+            for entry in &plan.entries {
+                prop_assert!(case.scope.covers(&entry.path));
+                if entry.action == Action::Delete {
+                    prop_assert!(!then.contains_key(&entry.path));
+                    prop_assert!(!case.ignored_now.contains(&entry.path) && !case.ignored_then.contains(&entry.path));
+                    prop_assert!(!listed.iter().any(|above| entry.path.is_below(above)));
+                }
+            }
+            prop_assert!(fits_together(&carried_out(&plan, &now)));
+            let again = Case { now: carried_out(&plan, &now), ..case };
+            prop_assert_eq!(again.plan().left(), BTreeMap::new());
+        }
+    }
+}
