@@ -10,8 +10,9 @@ use crate::model::{
     actor::Actor,
     document::{Document, RECORD_VERSION},
     id::{DecisionId, SessionId, TaskId},
+    markdown,
     refusal::Refusal,
-    task::{lint::Problem, one_line},
+    task::lint::Problem,
     time::Timestamp,
 };
 
@@ -301,7 +302,7 @@ impl Decision {
     }
 
     fn body(&self) -> String {
-        let mut parts = vec![format!("# {}", one_line(&self.title))];
+        let mut parts = vec![format!("# {}", markdown::one_line(&self.title))];
         let mut section = |title: &str, text: String| {
             if !text.trim().is_empty() {
                 parts.push(format!("## {title}\n\n{}", text.trim()));
@@ -309,10 +310,13 @@ impl Decision {
         };
         section("Context", self.context.clone().unwrap_or_default());
         section("Options", self.options.iter().map(|option| self.option(option)).collect::<Vec<_>>().join("\n"));
-        let choice = self.choice.as_ref().map(|choice| format!("**{}**", one_line(choice)));
+        let choice = self.choice.as_ref().map(|choice| format!("**{}**", markdown::one_line(choice)));
         let reason = self.reason.as_ref().map(|reason| reason.trim().to_owned());
         section("Decision", [choice, reason].into_iter().flatten().collect::<Vec<_>>().join("\n\n"));
-        section("Consequences", self.consequences.iter().map(|it| format!("- {}\n", one_line(it))).collect::<Vec<_>>().concat());
+        section(
+            "Consequences",
+            self.consequences.iter().map(|it| format!("- {}\n", markdown::one_line(it))).collect::<Vec<_>>().concat(),
+        );
         section("Worth deciding again if", self.reopen_if.clone().unwrap_or_default());
         let by = self.by.as_ref().map_or(String::new(), |by| format!(", decided by {by}"));
         parts.push(format!("Risk {}, {}{by}.", self.risk, self.reversibility.word()));
@@ -324,8 +328,8 @@ impl Decision {
         let risk = option.risk.map_or(String::new(), |risk| format!(", risk {risk}"));
         let points = [("for", &option.pros), ("against", &option.cons)]
             .into_iter()
-            .flat_map(|(side, points)| points.iter().map(move |point| format!("\n  - {side}: {}", one_line(point))));
-        format!("- **{}**{chosen}{risk}{}", one_line(&option.name), points.collect::<Vec<_>>().concat())
+            .flat_map(|(side, points)| points.iter().map(move |point| format!("\n  - {side}: {}", markdown::one_line(point))));
+        format!("- **{}**{chosen}{risk}{}", markdown::one_line(&option.name), points.collect::<Vec<_>>().concat())
     }
 }
 

@@ -10,8 +10,9 @@ use crate::model::{
     actor::Actor,
     document::{Document, RECORD_VERSION},
     id::{Digest, QuestionId, SessionId, TaskId},
+    markdown,
     refusal::Refusal,
-    task::{HumanGate, one_line},
+    task::HumanGate,
     time::Timestamp,
 };
 
@@ -186,7 +187,7 @@ fn unnamed() -> QuestionId {
 pub fn topic(kind: QuestionKind, title: &str, blocks: &[TaskId]) -> Digest {
     let mut tasks: Vec<&str> = blocks.iter().map(TaskId::as_str).collect();
     tasks.sort_unstable();
-    Digest::of(format!("{kind:?}\n{}\n{}", tasks.join(" "), one_line(title).to_lowercase()))
+    Digest::of(format!("{kind:?}\n{}\n{}", tasks.join(" "), markdown::one_line(title).to_lowercase()))
 }
 
 impl Question {
@@ -312,7 +313,7 @@ impl Question {
     }
 
     fn body(&self) -> String {
-        let mut parts = vec![format!("# {}", one_line(&self.title))];
+        let mut parts = vec![format!("# {}", markdown::one_line(&self.title))];
         if let Some(context) = self.context.as_ref().filter(|context| !context.trim().is_empty()) {
             parts.push(context.trim().to_owned());
         }
@@ -321,8 +322,8 @@ impl Question {
             .iter()
             .zip(1..)
             .map(|(choice, number)| {
-                let after = choice.consequence.as_ref().map_or(String::new(), |text| format!(": {}", one_line(text)));
-                format!("{number}. **{}**{after}", one_line(&choice.name))
+                let after = choice.consequence.as_ref().map_or(String::new(), |text| format!(": {}", markdown::one_line(text)));
+                format!("{number}. **{}**{after}", markdown::one_line(&choice.name))
             })
             .collect();
         if !choices.is_empty() {
