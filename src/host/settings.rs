@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 use serde_json::Value;
-use serde_saphyr::Spanned;
 
 use crate::{
     host::{Doing, Result, environment::Environment, store::write, workspace::Workspace},
@@ -18,7 +17,7 @@ use crate::{
             layer::{Document, Layer},
             resolve::{self, Resolved},
         },
-        yaml,
+        yaml::{self, Spanned},
     },
 };
 

@@ -7,6 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::model::refusal::{Code, Refusal};
 
+/// A value with the place where it stands.
+pub use serde_saphyr::Spanned;
+
 /// The largest YAML text that is read, in bytes.
 pub const MAX_YAML: usize = 4 << 20;
 
