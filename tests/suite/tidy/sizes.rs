@@ -6,8 +6,8 @@ const MEDIAN: usize = 150;
 const LIMIT: usize = 800;
 const LARGE: usize = 600;
 
-/// Files above `LARGE` lines, each with the number it may not pass.
-const KNOWN: &[(&str, usize)] = &[("src/model/state.rs", 677)];
+/// Files above `LARGE` lines, each with the number it may not pass; what shrinks by a tenth is written down here.
+const KNOWN: &[(&str, usize)] = &[("src/model/rollback.rs", 780), ("src/model/state.rs", 677)];
 
 fn files_are_small(sources: &[Source]) -> Vec<Fault> {
     limited(sources, KNOWN)
@@ -26,7 +26,7 @@ fn limited(sources: &[Source], known: &[(&str, usize)]) -> Vec<Fault> {
             Some(allowed) if lines > allowed => {
                 faults.push(Fault::new(&source.path, format!("grew from {allowed} to {lines} lines")));
             }
-            Some(allowed) if lines < allowed => {
+            Some(allowed) if lines * 10 < allowed * 9 => {
                 faults.push(Fault::new(&source.path, format!("fell from {allowed} to {lines} lines: say so in the list")));
             }
             _ => {}
@@ -52,5 +52,5 @@ fn no_file_is_long() {
     refuses(files_are_small, &[("src/a.rs", &lines(151)), ("src/b.rs", &lines(160))], "half of the files");
     let known = |sources: &[Source]| limited(sources, &[("src/a.rs", 700)]);
     refuses(known, &[("src/a.rs", &lines(701)), ("src/b.rs", ""), ("src/c.rs", "")], "grew from 700 to 701");
-    refuses(known, &[("src/a.rs", &lines(650)), ("src/b.rs", ""), ("src/c.rs", "")], "fell from 700 to 650");
+    refuses(known, &[("src/a.rs", &lines(620)), ("src/b.rs", ""), ("src/c.rs", "")], "fell from 700 to 620");
 }
