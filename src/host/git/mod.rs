@@ -1,17 +1,42 @@
 //! The repository behind one face; `git2` is named nowhere else.
 //!
 //! Nothing here forces: no call overwrites what it was not told about, and the user's index, branches and configuration
-//! change only in the functions that say so in their first line.
+//! change only in the functions that say so in their first line. Nothing here decides what may be committed or where.
 
+use std::fmt;
+
+use crate::{
+    host::{Error, Result},
+    model::{id::Oid, refusal::Refusal, time::Timestamp},
+};
+
+mod commit;
+mod head;
+mod history;
+mod identity;
+mod index;
+mod land;
+mod open;
+mod read;
+mod refs;
+mod tags;
 mod tracked;
+mod tree;
 
-use std::{fmt, path::Path};
+#[cfg(test)]
+mod fixture;
 
-use crate::host::{Error, Result};
+pub use commit::{CommitRequest, Content, Hooks, PathContent, Prepared, Staged};
+pub use head::{Head, Operation};
+pub use history::{Commit, Numstat, PathStat};
+pub use identity::{Identity, Signature};
+pub use land::{IndexOutcome, Landed, Landing};
+pub use read::Blob;
+pub use tags::{Annotation, Tag};
 
 /// One opened repository with its work tree.
 pub struct Repository {
-    raw: git2::Repository,
+    pub(in crate::host::git) raw: git2::Repository,
 }
 
 impl fmt::Debug for Repository {
@@ -20,13 +45,38 @@ impl fmt::Debug for Repository {
     }
 }
 
-impl Repository {
-    /// Opens the repository of the work tree at `root`.
-    ///
-    /// # Errors
-    /// Fails when libgit2 cannot read it.
-    pub fn open(root: &Path) -> Result<Self> {
-        let raw = git2::Repository::open(root).map_err(|error| Error::at("open the repository", root, error))?;
-        Ok(Self { raw })
+/// Puts libgit2's errors into our words.
+pub(in crate::host::git) trait Tried<T> {
+    /// Names what was being done, as a lower-case fragment such as "read the index".
+    fn tried(self, doing: impl Into<String>) -> Result<T>;
+}
+
+impl<T> Tried<T> for std::result::Result<T, git2::Error> {
+    fn tried(self, doing: impl Into<String>) -> Result<T> {
+        self.map_err(|error| worded(doing.into(), &error))
     }
+}
+
+fn worded(doing: String, error: &git2::Error) -> Error {
+    if error.code() == git2::ErrorCode::Locked {
+        return Refusal::conflict(format!("cannot {doing}: {}", error.message())).retryable().into();
+    }
+    Error::while_doing(doing, error.message().to_owned())
+}
+
+/// Our id of one of libgit2's.
+pub(in crate::host::git) fn oid(raw: git2::Oid) -> Oid {
+    Oid::new(raw.to_string()).expect("because libgit2 prints 40 hexadecimal digits")
+}
+
+/// libgit2's id of one of ours.
+pub(in crate::host::git) fn raw_oid(oid: &Oid) -> Result<git2::Oid> {
+    git2::Oid::from_str(oid.as_str()).tried(format!("use the object id `{oid}`"))
+}
+
+/// The moment of one of git's times, which count whole seconds.
+pub(in crate::host::git) fn moment(time: git2::Time) -> Timestamp {
+    let milliseconds = time.seconds().saturating_mul(1000);
+    Timestamp::from_millisecond(milliseconds)
+        .unwrap_or_else(|_| Timestamp::from_millisecond(0).expect("because 1970 can be written"))
 }

@@ -1,0 +1,192 @@
+//! Who commits, and what the configuration says about it.
+//!
+//! Variables come from the handed-in environment, never from the process; nothing is ever written to the configuration.
+
+use crate::{
+    host::{
+        Result,
+        environment::Environment,
+        git::{Repository, Tried as _},
+    },
+    model::{refusal::Refusal, time::Timestamp},
+};
+
+/// A name and an e-mail address, as commits carry them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The name.
+    pub name: String,
+    /// The e-mail address without angle brackets.
+    pub email: String,
+}
+
+impl Identity {
+    /// The identity in one of libgit2's signatures; bytes that are not UTF-8 are replaced.
+    pub(in crate::host::git) fn of(signature: &git2::Signature<'_>) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { name: text(signature.name_bytes()), email: text(signature.email_bytes()) }
+    }
+}
+
+/// Who did something and when, by whose clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Who.
+    pub identity: Identity,
+    /// When; git keeps whole seconds.
+    pub at: Timestamp,
+    /// How far local time is ahead of UTC, in minutes.
+    pub offset_minutes: i32,
+}
+
+impl Signature {
+    /// The same for libgit2.
+    pub(in crate::host::git) fn raw(&self) -> Result<git2::Signature<'static>> {
+        let time = git2::Time::new(self.at.as_millisecond().div_euclid(1000), self.offset_minutes);
+        git2::Signature::new(&self.identity.name, &self.identity.email, &time)
+            .tried(format!("sign as `{} <{}>`", self.identity.name, self.identity.email))
+    }
+}
+
+/// The two roles of a commit.
+#[derive(Clone, Copy)]
+enum Role {
+    Author,
+    Committer,
+}
+
+impl Repository {
+    /// Who is named as author of a commit made now; `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL` win over the configuration.
+    ///
+    /// # Errors
+    /// Refuses, as git does, when no name or address is set.
+    pub fn author(&self, environment: &Environment, at: Timestamp) -> Result<Signature> {
+        self.signature(environment, at, Role::Author)
+    }
+
+    /// Who is named as committer of a commit made now; `GIT_COMMITTER_NAME` and `GIT_COMMITTER_EMAIL` win over the configuration.
+    ///
+    /// # Errors
+    /// Refuses, as git does, when no name or address is set.
+    pub fn committer(&self, environment: &Environment, at: Timestamp) -> Result<Signature> {
+        self.signature(environment, at, Role::Committer)
+    }
+
+    fn signature(&self, environment: &Environment, at: Timestamp, role: Role) -> Result<Signature> {
+        let (variables, section) = match role {
+            Role::Author => (["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"], "author"),
+            Role::Committer => (["GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"], "committer"),
+        };
+        let part = |variable: &str, key: &str| -> Result<Option<String>> {
+            if let Some(value) = environment.text(variable).filter(|value| !value.trim().is_empty()) {
+                return Ok(Some(value.to_owned()));
+            }
+            for section in [section, "user"] {
+                if let Some(value) = self.config_text(&format!("{section}.{key}"))?.filter(|value| !value.trim().is_empty()) {
+                    return Ok(Some(value));
+                }
+            }
+            Ok(None)
+        };
+        let name = part(variables[0], "name")?;
+        let email = match part(variables[1], "email")? {
+            None => environment.text("EMAIL").map(str::to_owned),
+            found => found,
+        };
+        let (Some(name), Some(email)) = (name, email) else {
+            return Err(Refusal::environment(
+                "git does not know who commits here: `user.name` and `user.email` are not both set",
+            )
+            .hint("`git config --global user.name \"Your Name\"` and `git config --global user.email you@example.org`")
+            .into());
+        };
+        // libgit2 reads the time zone of the machine; only the offset is kept.
+        let offset_minutes = git2::Signature::now("x", "x").map_or(0, |now| now.when().offset_minutes());
+        Ok(Signature { identity: Identity { name, email }, at, offset_minutes })
+    }
+
+    /// A value of the configuration as text, when it is set.
+    ///
+    /// # Errors
+    /// Fails when the configuration cannot be read.
+    pub fn config_text(&self, key: &str) -> Result<Option<String>> {
+        let config = self.raw.config().tried("read the git configuration")?;
+        match config.get_string(key) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error).tried(format!("read `{key}` of the git configuration")),
+        }
+    }
+
+    /// A value of the configuration that is true or false, when it is set.
+    ///
+    /// # Errors
+    /// Fails when the configuration cannot be read or the value is neither.
+    pub fn config_bool(&self, key: &str) -> Result<Option<bool>> {
+        let config = self.raw.config().tried("read the git configuration")?;
+        match config.get_bool(key) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error).tried(format!("read `{key}` of the git configuration")),
+        }
+    }
+
+    /// Whether `commit.gpgsign` asks for signed commits.
+    ///
+    /// # Errors
+    /// Fails when the configuration cannot be read.
+    pub fn signs_commits(&self) -> Result<bool> {
+        Ok(self.config_bool("commit.gpgsign")?.unwrap_or(false))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        host::{Error, git::fixture::Fixture},
+        model::refusal::Code,
+    };
+
+    fn at() -> Timestamp {
+        Timestamp::from_millisecond(1_795_197_600_123).unwrap()
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_configuration() {
+        let fixture = Fixture::new();
+        let repository = fixture.repository();
+        let plain = repository.author(&fixture.environment(), at()).unwrap();
+        assert_eq!(plain.identity, Identity { name: "Ada".to_owned(), email: "ada@example.org".to_owned() });
+        fixture.git(&["config", "committer.name", "Charles"]);
+        let environment =
+            Environment::given(fixture.root(), &[("GIT_AUTHOR_NAME", "Grace"), ("GIT_COMMITTER_EMAIL", "c@example.org")]);
+        let author = repository.author(&environment, at()).unwrap().identity;
+        let committer = repository.committer(&environment, at()).unwrap().identity;
+        assert_eq!((author.name.as_str(), author.email.as_str()), ("Grace", "ada@example.org"));
+        assert_eq!((committer.name.as_str(), committer.email.as_str()), ("Charles", "c@example.org"));
+    }
+
+    #[test]
+    fn a_missing_identity_is_refused_with_the_two_commands() {
+        let fixture = Fixture::new();
+        // An empty value counts as none and hides what the machine's own configuration may hold.
+        fixture.git(&["config", "user.email", ""]);
+        let Err(Error::Refused(refusal)) = fixture.repository().author(&fixture.environment(), at()) else { panic!("was taken") };
+        assert_eq!(refusal.code, Code::Environment);
+        let hint = refusal.hint.unwrap();
+        assert!(hint.contains("user.name") && hint.contains("user.email"), "{hint}");
+    }
+
+    #[test]
+    fn values_of_the_configuration_are_read_as_git_reads_them() {
+        let fixture = Fixture::new();
+        let repository = fixture.repository();
+        assert!(!repository.signs_commits().unwrap());
+        fixture.git(&["config", "commit.gpgsign", "on"]);
+        assert!(fixture.repository().signs_commits().unwrap());
+        assert_eq!(repository.config_text("no.such").unwrap(), None);
+        fixture.git(&["config", "commit.gpgsign", "perhaps"]);
+        assert!(fixture.repository().signs_commits().is_err());
+    }
+}

@@ -1,0 +1,312 @@
+//! The index: read, and rewritten under git's own lock, so that no git command sees a half of it.
+//!
+//! The new index is written beside and linked to `index.lock` when it is complete, so a lock that a killed process of ours
+//! left behind is known by its inode and taken away; a lock of anybody else is waited for and never touched. Which
+//! entries change is the caller's business.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use rustix::process::{Pid, test_kill_process};
+
+use crate::{
+    host::{
+        Doing as _, Error, Result,
+        clock::Clock,
+        failpoint,
+        git::{Repository, Tried as _, open::index_refused},
+    },
+    model::refusal::Refusal,
+};
+
+/// How long an `index.lock` of somebody else is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What tells one version of the index file from another.
+#[derive(PartialEq, Eq)]
+struct Version {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// A new index beside the old one; taken away when it is dropped.
+struct Draft {
+    path: PathBuf,
+    index: git2::Index,
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // A file that stays behind is an unused copy, which the next rewrite takes away.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+impl Repository {
+    /// The index as it is on disk now.
+    pub(in crate::host::git) fn index(&self) -> Result<git2::Index> {
+        let path = self.index_path();
+        let mut index = self.raw.index().map_err(|error| index_refused(&path, &error))?;
+        index.read(false).map_err(|error| index_refused(&path, &error))?;
+        Ok(index)
+    }
+
+    /// Where the index of this work tree is.
+    pub(in crate::host::git) fn index_path(&self) -> PathBuf {
+        self.raw.path().join("index")
+    }
+
+    /// Rewrites the user's index: `edit` changes a copy and may run several times; `publish` runs once while the lock is
+    /// held, just before the copy becomes the index; when it fails nothing changes. All other entries keep their state.
+    ///
+    /// # Errors
+    /// Refuses when somebody else holds `index.lock` for ten seconds; hands on what `edit` and `publish` say.
+    pub(in crate::host::git) fn rewrite_index(
+        &self,
+        edit: &mut dyn FnMut(&mut git2::Index) -> Result<()>,
+        publish: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let path = self.index_path();
+        let lock = self.raw.path().join("index.lock");
+        let begun = Clock::instant();
+        let wait = || -> Result<()> {
+            if begun.elapsed() >= PATIENCE {
+                let shown = lock.display();
+                return Err(Refusal::conflict(format!("cannot change the index: another process holds `{shown}`"))
+                    .hint(format!("if no git command is running any more, remove it: `rm {shown}`"))
+                    .retryable()
+                    .into());
+            }
+            Clock::sleep(Duration::from_millis(20 + u64::from(jitter())));
+            Ok(())
+        };
+        loop {
+            if lock.symlink_metadata().is_ok() && !self.take_away_stale(&lock)? {
+                wait()?;
+                continue;
+            }
+            let before = version(&path)?;
+            let mut draft = self.draft(&path)?;
+            edit(&mut draft.index)?;
+            draft.index.write().tried("write a new index")?;
+            settle_times(&path, &draft.path)?;
+            failpoint::reach("index.drafted").doing("write a new index", &draft.path)?;
+            if !acquire(&draft.path, &lock)? {
+                wait()?;
+                continue;
+            }
+            let release = || fs::remove_file(&lock).doing("unlock the index", &lock);
+            match version(&path) {
+                Ok(now) if now == before => {}
+                Ok(_) => {
+                    release()?;
+                    continue;
+                }
+                Err(error) => return release().and(Err(error)),
+            }
+            let published = failpoint::reach("index.locked").doing("lock the index", &lock).and_then(|()| publish());
+            if let Err(error) = published {
+                return release().and(Err(error));
+            }
+            return failpoint::reach("index.published")
+                .and_then(|()| fs::rename(&lock, &path))
+                .doing("replace the index", &path)
+                .or_else(|error| release().and(Err(error)));
+        }
+    }
+
+    fn draft(&self, index: &Path) -> Result<Draft> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let directory = self.drafts();
+        fs::create_dir_all(&directory).doing("create", &directory)?;
+        let path = directory.join(format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        match fs::copy(index, &path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).doing("copy the index to", &path),
+        }
+        match git2::Index::open(&path) {
+            Ok(opened) => Ok(Draft { path, index: opened }),
+            Err(error) => {
+                drop(fs::remove_file(&path));
+                Err(index_refused(index, &error))
+            }
+        }
+    }
+
+    fn drafts(&self) -> PathBuf {
+        self.raw.commondir().join("autonomy/index")
+    }
+
+    /// Takes `lock` away if it is a draft of a process of ours that is gone; drafts that such a process left go too.
+    fn take_away_stale(&self, lock: &Path) -> Result<bool> {
+        let Ok(held) = lock.symlink_metadata() else { return Ok(true) };
+        let Ok(drafts) = fs::read_dir(self.drafts()) else { return Ok(false) };
+        let mut gone = false;
+        for draft in drafts.flatten() {
+            let name = draft.file_name();
+            let process = name.to_str().and_then(|name| name.split('-').next()?.parse().ok()).and_then(Pid::from_raw);
+            if !process.is_some_and(|process| test_kill_process(process) == Err(rustix::io::Errno::SRCH)) {
+                continue;
+            }
+            let Ok(found) = draft.metadata() else { continue };
+            if (found.dev(), found.ino()) == (held.dev(), held.ino()) {
+                fs::remove_file(lock).doing("take away the lock of an ended process of ours,", lock)?;
+                gone = true;
+            }
+            drop(fs::remove_file(draft.path()));
+        }
+        Ok(gone)
+    }
+}
+
+/// Gives the draft the time and the permissions of the index that it replaces, and syncs it. Git compares the time of an
+/// entry with that of the index to know which entries it has to look at again, so that answer stays the same.
+fn settle_times(index: &Path, draft: &Path) -> Result<()> {
+    let file = fs::File::options().write(true).open(draft).doing("open", draft)?;
+    if let Ok(found) = index.metadata() {
+        file.set_permissions(found.permissions()).doing("set the permissions of", draft)?;
+        file.set_modified(found.modified().doing("read the time of", index)?).doing("set the time of", draft)?;
+    }
+    file.sync_all().doing("sync", draft)
+}
+
+fn version(index: &Path) -> Result<Option<Version>> {
+    match index.symlink_metadata() {
+        Ok(found) => Ok(Some(Version {
+            inode: found.ino(),
+            size: found.size(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::at("look at the index", index, error)),
+    }
+}
+
+/// Makes the complete draft the lock, or says that somebody else was first.
+fn acquire(draft: &Path, lock: &Path) -> Result<bool> {
+    match fs::hard_link(draft, lock) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(Error::at("lock the index with", lock, error)),
+    }
+}
+
+fn jitter() -> u8 {
+    let mut byte = [0];
+    match rustix::rand::getrandom(&mut byte, rustix::rand::GetRandomFlags::empty()) {
+        Ok(_) => byte[0] % 32,
+        Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::host::git::fixture::Fixture;
+
+    fn touch_nothing(repository: &Repository) -> Result<()> {
+        repository.rewrite_index(&mut |_| Ok(()), || Ok(()))
+    }
+
+    #[test]
+    fn what_git_keeps_in_the_index_survives_a_rewrite() {
+        for version in ["2", "4"] {
+            let fixture = Fixture::new();
+            for name in ["a", "b", "c", "d/e"] {
+                fixture.commit_file(name, "1\n");
+            }
+            fixture.git(&["update-index", "--index-version", version]);
+            fixture.git(&["update-index", "--skip-worktree", "a"]);
+            fixture.git(&["update-index", "--assume-unchanged", "b"]);
+            fixture.write("new", "1\n");
+            fixture.git(&["add", "--intent-to-add", "new"]);
+            fixture.write("c", "staged\n");
+            fixture.git(&["add", "c"]);
+            fixture.write("d/e", "2\n");
+            let shown = ["update-index", "--show-index-version"];
+            let listed = ["ls-files", "-v", "--stage", "--debug"];
+            let seen = || (fixture.git(&shown), fixture.git(&listed), fixture.status(), fixture.git(&["diff-files"]));
+            let before = seen();
+            touch_nothing(&fixture.repository()).unwrap();
+            assert_eq!(seen(), before);
+            assert!(fs::read_dir(fixture.repository().drafts()).unwrap().next().is_none(), "a draft stayed behind");
+        }
+    }
+
+    #[test]
+    fn a_lock_of_somebody_else_is_waited_for_and_not_touched() {
+        let fixture = Fixture::new();
+        fixture.commit_file("a", "1\n");
+        let lock = fixture.root().join(".git/index.lock");
+        fs::write(&lock, "theirs").unwrap();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| touch_nothing(&fixture.repository()));
+            Clock::sleep(Duration::from_millis(80));
+            assert_eq!(fs::read(&lock).unwrap(), b"theirs");
+            fs::remove_file(&lock).unwrap();
+            waiting.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_lock_that_a_killed_process_of_ours_left_is_taken_away() {
+        let fixture = Fixture::new();
+        fixture.commit_file("a", "1\n");
+        let repository = fixture.repository();
+        fs::create_dir_all(repository.drafts()).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let left = repository.drafts().join(format!("{}-0", child.id()));
+        fs::copy(repository.index_path(), &left).unwrap();
+        fs::hard_link(&left, fixture.root().join(".git/index.lock")).unwrap();
+        touch_nothing(&repository).unwrap();
+        assert!(!fixture.root().join(".git/index.lock").exists() && !left.exists());
+    }
+
+    #[test]
+    fn a_failed_publication_leaves_the_index_and_no_lock() {
+        let fixture = Fixture::new();
+        fixture.commit_file("a", "1\n");
+        let before = fs::read(fixture.repository().index_path()).unwrap();
+        let refused = fixture
+            .repository()
+            .rewrite_index(&mut |index| index.remove(Path::new("a"), 0).tried("remove"), || Err(Refusal::no("not now").into()));
+        assert!(refused.is_err());
+        assert_eq!(fs::read(fixture.repository().index_path()).unwrap(), before);
+        assert!(!fixture.root().join(".git/index.lock").exists());
+    }
+
+    #[test]
+    fn a_change_that_git_makes_meanwhile_is_kept() {
+        let fixture = Fixture::new();
+        fixture.commit_file("a", "1\n");
+        fixture.write("theirs", "1\n");
+        let mut tries = 0;
+        fixture
+            .repository()
+            .rewrite_index(
+                &mut |_| {
+                    tries += 1;
+                    if tries == 1 {
+                        fixture.git(&["add", "theirs"]);
+                    }
+                    Ok(())
+                },
+                || Ok(()),
+            )
+            .unwrap();
+        assert_eq!(tries, 2);
+        assert_eq!(fixture.status(), "A  theirs");
+    }
+}

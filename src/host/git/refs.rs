@@ -1,0 +1,297 @@
+//! Refs: read, list, create, move and delete, each change only from the value that the caller saw.
+//!
+//! Nothing here chooses a name or decides whether a branch may move.
+
+use std::time::Duration;
+
+use crate::{
+    host::{
+        Result,
+        clock::Clock,
+        git::{Head, Repository, Tried as _, oid, raw_oid},
+    },
+    model::{id::Oid, refusal::Refusal},
+};
+
+/// How long a ref that another process has locked is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Repository {
+    /// Refuses what `git check-ref-format` refuses for a full ref name such as `refs/heads/x`.
+    ///
+    /// # Errors
+    /// Refuses the name.
+    pub fn check_ref_name(name: &str) -> Result<(), Refusal> {
+        if name.starts_with("refs/") && git2::Reference::is_valid_name(name) {
+            return Ok(());
+        }
+        Err(Refusal::usage(format!("`{}` is not a name that git takes for a ref", name.escape_debug()))
+            .hint("`git help check-ref-format` lists the rules"))
+    }
+
+    /// What a ref points at, after following symbolic refs; nothing when it does not exist.
+    ///
+    /// # Errors
+    /// Fails when the ref cannot be read.
+    pub fn find_ref(&self, name: &str) -> Result<Option<Oid>> {
+        match self.raw.refname_to_id(name) {
+            Ok(found) => Ok(Some(oid(found))),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error).tried(format!("read the ref `{name}`")),
+        }
+    }
+
+    /// All refs whose full name fits `glob`, by name, with what they point at. Symbolic refs and names that are not UTF-8 are left out.
+    ///
+    /// # Errors
+    /// Fails when the refs cannot be read.
+    pub fn list_refs(&self, glob: &str) -> Result<Vec<(String, Oid)>> {
+        let doing = || format!("list the refs `{glob}`");
+        let mut found = Vec::new();
+        for reference in self.raw.references_glob(glob).tried(doing())? {
+            let reference = reference.tried(doing())?;
+            if let (Ok(name), Some(target)) = (reference.name(), reference.target()) {
+                found.push((name.to_owned(), oid(target)));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Moves the ref `name` from `expected` to `new`; `expected` is nothing for a ref that must not exist yet.
+    ///
+    /// A move of a branch gets `message` in its reflog, and in HEAD's where HEAD stands on it.
+    ///
+    /// # Errors
+    /// Refuses when the ref is not at `expected`, or when another process keeps it locked for five seconds.
+    pub fn update_ref(&self, name: &str, new: &Oid, expected: Option<&Oid>, message: &str) -> Result<()> {
+        Self::check_ref_name(name)?;
+        let to = raw_oid(new)?;
+        let from = expected.map_or_else(|| Ok(git2::Oid::ZERO_SHA1), raw_oid)?;
+        self.while_locked(name, || self.raw.reference_matching(name, to, true, from, message).map(drop))?
+            .or_else(|error| self.moved(name, expected, error))
+    }
+
+    /// Deletes the ref `name` if it still points at `expected`.
+    ///
+    /// # Errors
+    /// Refuses when the ref is not at `expected`, or when another process keeps it locked for five seconds.
+    pub fn delete_ref(&self, name: &str, expected: &Oid) -> Result<()> {
+        let from = raw_oid(expected)?;
+        self.while_locked(name, || {
+            let mut reference = self.raw.find_reference(name)?;
+            // libgit2 drops the reflog before it compares, so the comparison comes first here.
+            if reference.target() != Some(from) {
+                return Err(git2::Error::new(git2::ErrorCode::Modified, git2::ErrorClass::Reference, "has another value"));
+            }
+            reference.delete()
+        })?
+        .or_else(|error| self.moved(name, Some(expected), error))
+    }
+
+    /// Moves HEAD from the branch it stands on to the new branch `name` (without `refs/heads/`) at the same commit. The index
+    /// and the work tree stay as they are. A branch of that name at that commit is taken as made by an earlier try.
+    ///
+    /// # Errors
+    /// Refuses where HEAD has no commit and where a branch of that name is elsewhere.
+    pub fn switch_to_new_branch(&self, name: &str) -> Result<()> {
+        let head = self.head()?;
+        if head.branch() == Some(name) {
+            return Ok(());
+        }
+        let Some(commit) = head.commit() else {
+            return Err(Refusal::environment(format!("cannot make the branch `{name}`: there is no commit yet to make it at"))
+                .hint("`git commit` makes the first one")
+                .into());
+        };
+        let full = format!("refs/heads/{name}");
+        if self.find_ref(&full)?.as_ref() != Some(commit) {
+            self.update_ref(&full, commit, None, "branch: Created from HEAD")?;
+        }
+        let from = match &head {
+            Head::Branch { name, .. } => name.as_str(),
+            Head::Detached { commit } => commit.as_str(),
+        };
+        let message = format!("checkout: moving from {from} to {name}");
+        self.while_locked("HEAD", || match &head {
+            Head::Branch { name, .. } => {
+                let current = format!("refs/heads/{name}");
+                self.raw.reference_symbolic_matching("HEAD", &full, true, &current, &message).map(drop)
+            }
+            Head::Detached { .. } => self.raw.reference_symbolic("HEAD", &full, true, &message).map(drop),
+        })?
+        .or_else(|error| self.moved("HEAD", None, error))
+    }
+
+    /// Tries again while another process holds the lock of `name`; the inner result is of the last try.
+    fn while_locked(
+        &self,
+        name: &str,
+        attempt: impl Fn() -> std::result::Result<(), git2::Error>,
+    ) -> Result<std::result::Result<(), git2::Error>> {
+        let begun = Clock::instant();
+        let mut pause = Duration::from_millis(2);
+        loop {
+            match attempt() {
+                Err(error) if error.code() == git2::ErrorCode::Locked => {
+                    if begun.elapsed() >= PATIENCE {
+                        let lock = self.lock_of(name);
+                        return Err(Refusal::conflict(format!("cannot change `{name}`: another process holds `{lock}`"))
+                            .hint(format!("if no git command is running any more, remove it: `rm {lock}`"))
+                            .retryable()
+                            .into());
+                    }
+                    Clock::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(200));
+                }
+                outcome => return Ok(outcome),
+            }
+        }
+    }
+
+    /// The lock file that is most likely in the way of `name`.
+    fn lock_of(&self, name: &str) -> String {
+        let own = if name == "HEAD" { self.raw.path() } else { self.raw.commondir() }.join(format!("{name}.lock"));
+        let packed = self.raw.commondir().join("packed-refs.lock");
+        if packed.exists() && !own.exists() { packed } else { own }.display().to_string()
+    }
+
+    fn moved(&self, name: &str, expected: Option<&Oid>, error: git2::Error) -> Result<()> {
+        if !matches!(error.code(), git2::ErrorCode::Modified | git2::ErrorCode::Exists | git2::ErrorCode::NotFound) {
+            return Err(error).tried(format!("change the ref `{name}`"));
+        }
+        let found = self.find_ref(name)?;
+        let found = found.as_ref().map_or("gone", Oid::short);
+        let expected = expected.map_or("not there yet", Oid::short);
+        Err(Refusal::conflict(format!("cannot change `{name}`: it was to be {expected} and is {found}"))
+            .hint("somebody else moved it; look with `git log` and run the command again")
+            .retryable()
+            .into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, thread};
+
+    use super::*;
+    use crate::{
+        host::{Error, git::fixture::Fixture},
+        model::refusal::Code,
+    };
+
+    fn code(result: Result<()>) -> Code {
+        match result {
+            Err(Error::Refused(refusal)) => refusal.code,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_ref_moves_only_from_the_value_that_was_seen() {
+        let fixture = Fixture::new();
+        let first = fixture.commit_file("a", "1\n");
+        let second = fixture.commit_file("a", "2\n");
+        let repository = fixture.repository();
+        let name = "refs/autonomy/session/x";
+        assert_eq!(code(repository.update_ref(name, &second, Some(&first), "")), Code::Conflict);
+        repository.update_ref(name, &first, None, "").unwrap();
+        assert_eq!(code(repository.update_ref(name, &second, None, "")), Code::Conflict);
+        assert_eq!(code(repository.update_ref(name, &second, Some(&second), "")), Code::Conflict);
+        repository.update_ref(name, &second, Some(&first), "").unwrap();
+        assert_eq!(fixture.oid(name), second);
+        assert_eq!(code(repository.delete_ref(name, &first)), Code::Conflict);
+        fixture.git(&["pack-refs", "--all"]);
+        assert_eq!(repository.list_refs("refs/autonomy/*").unwrap(), [(name.to_owned(), second.clone())]);
+        repository.delete_ref(name, &second).unwrap();
+        assert_eq!(repository.find_ref(name).unwrap(), None);
+        assert_eq!(fixture.git(&["for-each-ref", "refs/autonomy"]), "");
+    }
+
+    #[test]
+    fn of_many_who_move_a_ref_from_one_value_one_wins() {
+        let fixture = Fixture::new();
+        let base = fixture.commit_file("a", "1\n");
+        let commits: Vec<Oid> = (0..8).map(|number| fixture.commit_file("a", &format!("{number}\n"))).collect();
+        fixture.git(&["update-ref", "refs/heads/raced", base.as_str()]);
+        let won = thread::scope(|scope| {
+            let tries: Vec<_> = commits
+                .iter()
+                .map(|commit| {
+                    scope.spawn(|| fixture.repository().update_ref("refs/heads/raced", commit, Some(&base), "try").is_ok())
+                })
+                .collect();
+            tries.into_iter().map(|try_| try_.join().unwrap()).filter(|won| *won).count()
+        });
+        assert_eq!(won, 1);
+    }
+
+    #[test]
+    fn a_branch_that_moves_has_it_in_its_reflog_and_in_that_of_head() {
+        let fixture = Fixture::new();
+        let first = fixture.commit_file("a", "1\n");
+        let second = fixture.commit_file("a", "2\n");
+        fixture.git(&["update-ref", "refs/heads/main", first.as_str()]);
+        fixture.repository().update_ref("refs/heads/main", &second, Some(&first), "commit: Again").unwrap();
+        for name in ["HEAD", "main"] {
+            assert_eq!(fixture.git(&["reflog", "-1", "--format=%H %gs", name]), format!("{second} commit: Again"));
+        }
+    }
+
+    #[test]
+    fn a_lock_that_goes_away_is_waited_for() {
+        let fixture = Fixture::new();
+        let commit = fixture.commit_file("a", "1\n");
+        let lock = fixture.root().join(".git/refs/heads/waits.lock");
+        fs::write(&lock, "").unwrap();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| fixture.repository().update_ref("refs/heads/waits", &commit, None, "wait"));
+            Clock::sleep(Duration::from_millis(50));
+            fs::remove_file(&lock).unwrap();
+            waiting.join().unwrap().unwrap();
+        });
+        assert_eq!(fixture.oid("waits"), commit);
+    }
+
+    #[test]
+    fn a_new_branch_is_switched_to_without_touching_index_or_work_tree() {
+        let fixture = Fixture::new();
+        let repository = fixture.repository();
+        assert!(matches!(repository.switch_to_new_branch("autonomy/x"), Err(Error::Refused(_))));
+        fixture.commit_file("a", "1\n");
+        fixture.write("a", "staged\n");
+        fixture.git(&["add", "a"]);
+        fixture.write("a", "unstaged\n");
+        fixture.write("b", "new\n");
+        let (status, index) = (fixture.status(), fs::read(fixture.root().join(".git/index")).unwrap());
+        repository.switch_to_new_branch("autonomy/20261120_180000").unwrap();
+        repository.switch_to_new_branch("autonomy/20261120_180000").unwrap();
+        assert_eq!(fixture.git(&["symbolic-ref", "HEAD"]), "refs/heads/autonomy/20261120_180000");
+        assert_eq!((fixture.status(), fs::read(fixture.root().join(".git/index")).unwrap()), (status, index));
+        let moves = fixture.git(&["reflog", "--format=%gs"]);
+        assert_eq!(moves.lines().next(), Some("checkout: moving from main to autonomy/20261120_180000"));
+        assert_eq!(fixture.git(&["rev-parse", "--abbrev-ref", "@{-1}"]), "main");
+        fixture.commit_file("a", "2\n");
+        fixture.git(&["switch", "-q", "main"]);
+        assert!(matches!(repository.switch_to_new_branch("autonomy/20261120_180000"), Err(Error::Refused(_))));
+    }
+
+    #[test]
+    fn names_are_taken_as_git_takes_them() {
+        let fixture = Fixture::new();
+        for name in [
+            "refs/heads/a",
+            "refs/heads/a/b",
+            "refs/heads/a..b",
+            "refs/heads/.a",
+            "refs/heads/a.lock",
+            "refs/heads/a b",
+            "refs/heads/ü",
+            "refs/heads/@{",
+            "refs/heads/a/",
+        ] {
+            let git = fixture.try_git(&["check-ref-format", name]).status.success();
+            assert_eq!(Repository::check_ref_name(name).is_ok(), git, "{name}");
+        }
+    }
+}
