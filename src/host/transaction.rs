@@ -9,6 +9,7 @@ use crate::{
     host::{
         Result,
         store::{
+            exclude,
             layout::Private,
             ledger::{Ledger, Target},
             lock::CloneLock,
@@ -78,21 +79,16 @@ impl<'a> Transaction<'a> {
         Ok(Self { ledger: Ledger::open(workspace, target)? })
     }
 
-    /// Begins the log of a new session with its first facts; the caller has bound it to the work tree.
+    /// Begins a new session with its first facts, bound to this work tree; the caller holds the clone's lock and has made
+    /// sure that the name is free.
     ///
     /// # Errors
     /// Refuses a name that is taken.
     pub fn begin(workspace: &'a Workspace, session: &SessionId, facts: &[Fact]) -> Result<Self> {
-        let mut transaction = Self { ledger: Ledger::begin(workspace, session)? };
+        exclude::ensure(workspace.common_directory())?;
+        let transaction = Self { ledger: Ledger::begin(workspace, session, facts)? };
         record::mark_applied(&transaction.ledger)?;
-        transaction.append(|state| {
-            if state.seq > 0 {
-                return Err(Refusal::conflict(format!("the session `{session}` was started by another process"))
-                    .retryable()
-                    .into());
-            }
-            Ok((facts.to_vec(), ()))
-        })?;
+        pages::refresh(&transaction.ledger, facts);
         Ok(transaction)
     }
 

@@ -24,6 +24,9 @@ pub const FORMAT: u32 = 1;
 /// The most bytes that one event's line may have.
 pub const MAX_EVENT: usize = 64 * 1024;
 
+/// The reason of a pause that nobody asked for: nothing happened for longer than `session.timeout`.
+pub const TIMED_OUT: &str = "timed out";
+
 /// What every line starts with.
 pub const MARK: &str = "--- ";
 
@@ -183,6 +186,9 @@ pub enum Fact {
         /// The session that started this one for an agent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<SessionId>,
+        /// The sealed files of the session's folder that tell how things stood, by name, with the digest of their bytes.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        files: BTreeMap<String, Digest>,
     },
     /// Work was laid aside.
     #[serde(rename = "session.paused")]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     actor::Actor,
     checkpoint::CheckpointKind,
-    event::{Continues, Event, FORMAT, Fact, SessionOutcome, Verdict, genesis},
+    event::{Continues, Event, FORMAT, Fact, SessionOutcome, TIMED_OUT, Verdict, genesis},
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
     intent::{Intent, Settlement},
     refusal::Refusal,
@@ -68,6 +68,9 @@ pub struct Session {
     pub continues: Option<Continues>,
     /// The session that started it.
     pub parent: Option<SessionId>,
+    /// The sealed files that tell how things stood at the start, by name; their bytes lie beside the log.
+    #[serde(default)]
+    pub files: BTreeMap<String, Digest>,
     /// When it began.
     pub started: Timestamp,
 }
@@ -483,7 +486,20 @@ impl State {
         let (seq, at) = (event.seq, event.at);
         match &event.fact {
             Fact::CloneStarted { format } => self.format = *format,
-            Fact::SessionStarted { format, session, title, goal, constraints, max, branch, head, person, continues, parent } => {
+            Fact::SessionStarted {
+                format,
+                session,
+                title,
+                goal,
+                constraints,
+                max,
+                branch,
+                head,
+                person,
+                continues,
+                parent,
+                files,
+            } => {
                 self.format = *format;
                 self.session = Some(Session {
                     id: session.clone(),
@@ -496,17 +512,21 @@ impl State {
                     person: person.clone(),
                     continues: continues.clone(),
                     parent: parent.clone(),
+                    files: files.clone(),
                     started: at,
                 });
             }
-            Fact::SessionPaused { reason } => self.phase = Phase::Paused { reason: reason.clone(), since: at },
+            Fact::SessionPaused { reason } => {
+                // Nobody says so at the moment it happens: such a pause began with the last thing that was done.
+                let since = if reason == TIMED_OUT { self.last.unwrap_or(at) } else { at };
+                self.phase = Phase::Paused { reason: reason.clone(), since };
+            }
             Fact::SessionResumed {} => {
-                if let Phase::Paused { since, .. } = self.phase {
-                    self.paused = Lapse(self.paused.0 + at.since(since).0);
-                }
+                self.count_pause(at);
                 self.phase = Phase::Active;
             }
             Fact::SessionEnded { outcome, summary } => {
+                self.count_pause(at);
                 self.phase = Phase::Ended { outcome: *outcome, summary: summary.clone(), at };
             }
             Fact::ClientBound { client } => {
@@ -652,6 +672,12 @@ impl State {
             Fact::ToolUsed { .. } => self.tools += 1,
             Fact::StoreMended { .. } => self.mended += 1,
             Fact::Unknown => self.newer = true,
+        }
+    }
+
+    fn count_pause(&mut self, until: Timestamp) {
+        if let Phase::Paused { since, .. } = self.phase {
+            self.paused = Lapse(self.paused.0 + until.since(since).0);
         }
     }
 

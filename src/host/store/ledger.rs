@@ -8,10 +8,11 @@ use crate::{
     host::{
         Result,
         store::{
-            binding::{self, Home},
+            binding::{self, Binding, Home},
             bytes,
             layout::{CLONE, Private},
             log::{Log, Stamp},
+            write,
         },
         workspace::Workspace,
     },
@@ -64,23 +65,30 @@ impl<'a> Ledger<'a> {
         Ok(Self::over(workspace, target, log))
     }
 
-    /// Begins the log of a new session, empty.
+    /// Makes the log of a new session with its first facts in it, and binds the session to this work tree; whoever calls it
+    /// holds the clone's lock.
     ///
     /// # Errors
-    /// Refuses a copied clone; fails when the log cannot be made.
-    pub fn begin(workspace: &'a Workspace, session: &SessionId) -> Result<Self> {
+    /// Refuses a copied clone and a name that is taken; fails when the log cannot be made.
+    pub fn begin(workspace: &'a Workspace, session: &SessionId, facts: &[Fact]) -> Result<Self> {
         let private = Private::of(workspace.common_directory());
         at_home(&private, workspace)?;
-        let log = Log::begin(&private.session(session), session.as_str())?;
-        Ok(Self::over(workspace, Target::Session(session.clone()), log))
+        let directory = private.session(session);
+        write::make_directory(&directory)?;
+        Binding::to(workspace.root()).write(&directory)?;
+        let named = facts.iter().find_map(|fact| match fact {
+            Fact::SessionStarted { person, .. } => person.clone(),
+            _ => None,
+        });
+        let (actor, at) = (acting(workspace, named), workspace.clock().now());
+        let stamp = Stamp { at, actor: &actor, redact: &|line| workspace.redact(line) };
+        let log = Log::create(&directory, session.as_str(), &stamp, facts)?;
+        Ok(Self { workspace, target: Target::Session(session.clone()), log, actor, at })
     }
 
     fn over(workspace: &'a Workspace, target: Target, log: Log) -> Self {
         let person = log.state().session.as_ref().and_then(|session| session.person.clone());
-        let actor = match workspace.actor() {
-            Actor::Person { name: None } => Actor::Person { name: person },
-            other => other.clone(),
-        };
+        let actor = acting(workspace, person);
         Self { workspace, target, log, actor, at: workspace.clock().now() }
     }
 
@@ -192,6 +200,14 @@ impl<'a> Ledger<'a> {
     #[must_use]
     pub fn directory(&self) -> PathBuf {
         self.log.directory().to_owned()
+    }
+}
+
+/// Who acts, with the name of the person whose session it is.
+fn acting(workspace: &Workspace, person: Option<String>) -> Actor {
+    match workspace.actor() {
+        Actor::Person { name: None } => Actor::Person { name: person },
+        other => other.clone(),
     }
 }
 

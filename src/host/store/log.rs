@@ -84,6 +84,24 @@ impl Log {
         Self::over(directory, name, file)
     }
 
+    /// Makes the log in `directory` with its first command in it: it is there whole or not at all.
+    ///
+    /// # Errors
+    /// Refuses where there is a log already; fails when the file cannot be made.
+    pub fn create(directory: &Path, name: &str, stamp: &Stamp<'_>, facts: &[Fact]) -> Result<Self> {
+        let path = layout::log(directory);
+        if path.exists() {
+            return Err(Refusal::conflict(format!("there is a log `{}` already", path.display())).retryable().into());
+        }
+        write::make_directory(directory)?;
+        let lines = lines(&State::empty(name), stamp, facts.to_vec())?;
+        failpoint::reach("log.create").doing("begin the log", &path)?;
+        write::replace(&path, &lines, Durability::Synced)?;
+        failpoint::reach("log.created").doing("begin the log", &path)?;
+        let file = File::options().read(true).append(true).open(&path).doing("open the log", &path)?;
+        Self::over(directory, name, file)
+    }
+
     /// Opens the log in `directory` and folds it; none where there is none.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 pub mod binding;
 pub mod bytes;
+pub mod exclude;
 pub mod layout;
 pub mod ledger;
 pub mod lock;
