@@ -186,9 +186,6 @@ pub enum Fact {
         /// The session that started this one for an agent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<SessionId>,
-        /// The sealed files of the session's folder that tell how things stood, by name, with the digest of their bytes.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        files: BTreeMap<String, Digest>,
     },
     /// Work was laid aside.
     #[serde(rename = "session.paused")]
@@ -271,6 +268,14 @@ pub enum Fact {
     RecordDropped {
         /// Its path from the top of the work tree.
         record: String,
+    },
+    /// A file of the session's folder was written once and for all; its bytes lie beside the log.
+    #[serde(rename = "file.sealed")]
+    FileSealed {
+        /// Its path from the top of the work tree.
+        file: String,
+        /// The digest of its bytes.
+        bytes: Digest,
     },
     /// A task was added.
     #[serde(rename = "task.added")]
