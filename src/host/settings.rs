@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    host::{Doing, Result, environment::Environment, store::write, workspace::Workspace},
+    host::{Doing, Result, environment::Environment, store::write},
     model::{
         place::Place,
         refusal::Refusal,
@@ -44,19 +44,11 @@ pub struct Overrides {
     pub session: Vec<(String, Key, String)>,
 }
 
-/// Reads and resolves the settings that hold for a command in `workspace`.
+/// Reads and resolves the settings that hold in the work tree at `root`, or where there is none.
 ///
 /// # Errors
 /// Refuses files that are too large, not plain, not UTF-8 or wrong, with file, line and column.
-pub fn load(workspace: &Workspace, overrides: &Overrides) -> Result<Resolved> {
-    load_from(Some(workspace.root()), workspace.environment(), overrides)
-}
-
-/// The same where there may be no repository.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_from(root: Option<&Path>, environment: &Environment, overrides: &Overrides) -> Result<Resolved> {
+pub fn load(root: Option<&Path>, environment: &Environment, overrides: &Overrides) -> Result<Resolved> {
     let (mut documents, mut warnings) = (Vec::new(), Vec::new());
     if let Some(directory) = environment.config_directory() {
         let path = directory.join(USER_FILE);
@@ -221,7 +213,7 @@ mod tests {
             let mut all = vec![("HOME", home.to_str().expect("plain"))];
             all.extend_from_slice(variables);
             let environment = Environment::given(self.folder.path(), &all);
-            load_from(Some(&self.folder.path().join("work")), &environment, &Overrides::default())
+            load(Some(&self.folder.path().join("work")), &environment, &Overrides::default())
         }
     }
 

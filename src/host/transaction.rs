@@ -13,7 +13,7 @@ use crate::{
             layout::Private,
             ledger::{Ledger, Target},
             lock::CloneLock,
-            pages, record, settle,
+            pages, record, retire, settle,
         },
         workspace::Workspace,
     },
@@ -46,8 +46,10 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// Refuses when several sessions are live here and none was named, and in a copied clone.
     pub fn open(workspace: &'a Workspace) -> Result<Self> {
-        let target = workspace.belongs_to()?.map_or(Target::Clone, Target::Session);
-        Self::of(workspace, target)
+        match Self::of_live(workspace)? {
+            Some(transaction) => Ok(transaction),
+            None => Self::of(workspace, Target::Clone),
+        }
     }
 
     /// Opens the log of the session that the command belongs to.
@@ -55,10 +57,21 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// Refuses where no session is live, besides what [`Self::open`] refuses.
     pub fn of_session(workspace: &'a Workspace) -> Result<Self> {
-        match workspace.belongs_to()? {
-            Some(session) => Self::of(workspace, Target::Session(session)),
-            None => Err(Refusal::no("no session is live in this work tree").hint("`autonomy session start` begins one").into()),
+        let none = || Refusal::no("no session is live in this work tree").hint("`autonomy session start` begins one");
+        Self::of_live(workspace)?.ok_or_else(|| none().into())
+    }
+
+    /// The session that the command belongs to; one that ended, but whose log is still there, is first let go.
+    fn of_live(workspace: &'a Workspace) -> Result<Option<Self>> {
+        while let Some(session) = workspace.belongs_to()? {
+            let mut ledger = Ledger::open(workspace, Target::Session(session))?;
+            if !ledger.state().is_ended() {
+                settle::settle(&mut ledger)?;
+                return Ok(Some(Self { ledger }));
+            }
+            retire::finish(&mut ledger)?;
         }
+        Ok(None)
     }
 
     /// Opens the log of `target` and brings the store in order.

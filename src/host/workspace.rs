@@ -14,6 +14,8 @@ use crate::{
         clock::Clock,
         environment::Environment,
         git::Repository,
+        secret::Secrets,
+        settings::{self, Overrides},
         store::{
             binding::{self, Binding},
             layout::Private,
@@ -23,6 +25,7 @@ use crate::{
         actor::Actor,
         id::{Candidate, ClientId, SessionId, resolve},
         refusal::Refusal,
+        settings::{Settings, resolve::Resolved},
     },
 };
 
@@ -39,6 +42,9 @@ pub struct Workspace {
     session: Option<String>,
     client: Option<ClientId>,
     notices: RefCell<Vec<String>>,
+    secrets: OnceCell<Secrets>,
+    resolved: OnceCell<Resolved>,
+    overrides: Overrides,
 }
 
 impl Workspace {
@@ -80,6 +86,9 @@ impl Workspace {
                 session,
                 client: None,
                 notices: RefCell::new(Vec::new()),
+                secrets: OnceCell::new(),
+                resolved: OnceCell::new(),
+                overrides: Overrides::default(),
             });
         }
         Err(Refusal::environment(format!("`{}` is not inside a git repository", start.display()))
@@ -211,10 +220,36 @@ impl Workspace {
         self.notices.take()
     }
 
-    /// `text` without secrets: the one choke point of everything that is written.
+    /// Knows the secrets that no written text may hold: the one choke point of everything that is written.
+    pub fn secrets(&self) -> &Secrets {
+        self.secrets.get_or_init(|| Secrets::of(&self.environment))
+    }
+
+    /// The settings that hold here, read on first use.
+    ///
+    /// # Errors
+    /// Refuses files that are wrong, with file, line and column.
+    pub fn settings(&self) -> Result<&Settings> {
+        self.resolved().map(|resolved| &resolved.settings)
+    }
+
+    /// The settings that hold here with where each came from, read on first use.
+    ///
+    /// # Errors
+    /// Refuses files that are wrong, with file, line and column.
+    pub fn resolved(&self) -> Result<&Resolved> {
+        if let Some(resolved) = self.resolved.get() {
+            return Ok(resolved);
+        }
+        let resolved = settings::load(Some(&self.root), &self.environment, &self.overrides)?;
+        Ok(self.resolved.get_or_init(|| resolved))
+    }
+
+    /// The same workspace for a command whose flags set settings.
     #[must_use]
-    pub fn redact(&self, text: &str) -> String {
-        text.to_owned()
+    pub fn with_overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
+        self
     }
 
     /// The repository, opened on first use.

@@ -3,10 +3,15 @@
 //! After a crash the question is always the same: is *after* there (done), is *before* there (do it or drop it), or
 //! neither (a conflict). Whoever asks it is on a higher floor.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::id::{Digest, Oid};
+use crate::model::{
+    change::{Side, TreePath},
+    id::{Digest, Oid},
+};
 
 /// One planned change with what was there before and what is to be there after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,11 +28,14 @@ pub enum Intent {
         tree: Oid,
         /// The digest of the message.
         message: Digest,
-        /// The commit itself, when it could be made beforehand.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        commit: Option<Oid>,
-        /// Every path that it holds, from the top of the work tree.
-        paths: Vec<String>,
+        /// The commit itself, already written.
+        commit: Oid,
+        /// The records among its paths with the digest of their committed bytes.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        records: BTreeMap<String, Digest>,
+        /// Staged content that the commit's content takes the place of, by path; none = staged as deleted.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        replaces: BTreeMap<TreePath, Option<Side>>,
     },
     /// A new branch at HEAD that becomes the current one.
     Branch {

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
@@ -69,12 +68,15 @@ pub struct Session {
     pub continues: Option<Continues>,
     /// The session that started it.
     pub parent: Option<SessionId>,
+    /// The sealed files that tell how things stood at the start, by name; their bytes lie beside the log.
+    #[serde(default)]
+    pub files: BTreeMap<String, Digest>,
     /// When it began.
     pub started: Timestamp,
 }
 
 /// Where a session stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Phase {
     /// Work goes on.
@@ -162,9 +164,13 @@ pub struct RecordState {
     pub file: Digest,
     /// The event that said so.
     pub seq: u64,
+    /// When the log first wrote it.
+    pub since: Timestamp,
     /// Every earlier version that this log wrote and that may lie in a commit or a stash entry.
     pub earlier: Vec<Digest>,
-    /// The queued keys and values, in the order they were set.
+    /// Whether a person's edit was the last that happened to the file.
+    pub edited: bool,
+    /// The queued keys and values.
     pub queued: BTreeMap<String, serde_json::Value>,
 }
 
@@ -464,12 +470,14 @@ impl State {
         known
     }
 
-    fn record(&mut self, record: &str, seq: u64, bytes: &Digest, file: Option<&Digest>) -> &mut RecordState {
+    fn record(&mut self, record: &str, (seq, at): (u64, Timestamp), bytes: &Digest, file: Option<&Digest>) -> &mut RecordState {
         let state = self.records.entry(record.to_owned()).or_insert_with(|| RecordState {
             bytes: bytes.clone(),
             file: file.unwrap_or(bytes).clone(),
             seq,
+            since: at,
             earlier: Vec::new(),
+            edited: false,
             queued: BTreeMap::new(),
         });
         if state.bytes != *bytes && !state.earlier.contains(&state.bytes) {
@@ -487,7 +495,20 @@ impl State {
         let (seq, at) = (event.seq, event.at);
         match &event.fact {
             Fact::CloneStarted { format } => self.format = *format,
-            Fact::SessionStarted { format, session, title, goal, constraints, max, branch, head, person, continues, parent } => {
+            Fact::SessionStarted {
+                format,
+                session,
+                title,
+                goal,
+                constraints,
+                max,
+                branch,
+                head,
+                person,
+                continues,
+                parent,
+                files,
+            } => {
                 self.format = *format;
                 self.session = Some(Session {
                     id: session.clone(),
@@ -500,6 +521,7 @@ impl State {
                     person: person.clone(),
                     continues: continues.clone(),
                     parent: parent.clone(),
+                    files: files.clone(),
                     started: at,
                 });
             }
@@ -528,11 +550,13 @@ impl State {
                 self.progress.push(Progress { at, by: event.actor.clone(), task: task.clone(), text: text.clone() });
             }
             Fact::RecordWritten { record, bytes, .. } | Fact::RecordEdited { record, bytes } => {
-                self.record(record, seq, bytes, Some(bytes)).queued.clear();
+                let known = self.record(record, (seq, at), bytes, Some(bytes));
+                known.queued.clear();
+                known.edited = matches!(event.fact, Fact::RecordEdited { .. });
             }
             Fact::RecordQueued { record, bytes, was, set } => {
                 let known = self.records.contains_key(record);
-                let state = self.record(record, seq, bytes, (!known).then_some(was));
+                let state = self.record(record, (seq, at), bytes, (!known).then_some(was));
                 state.queued.extend(set.clone());
             }
             Fact::RecordDropped { record } => {
@@ -675,14 +699,16 @@ impl State {
         let Some(intent) = self.intents.remove(&seq) else { return };
         let Settlement::Done { commit } = outcome else { return };
         match intent {
-            Intent::Commit { paths, .. } => {
+            Intent::Commit { records, .. } => {
                 if let Some(commit) = commit {
                     self.commits.push(commit.clone());
                 }
-                for path in paths {
+                for (path, committed) in records {
                     if let Some(record) = self.records.get_mut(&path) {
-                        record.file = record.bytes.clone();
-                        record.queued.clear();
+                        if record.bytes == committed {
+                            record.queued.clear();
+                        }
+                        record.file = committed;
                     }
                 }
             }

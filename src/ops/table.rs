@@ -112,6 +112,7 @@ macro_rules! verbs {
 
 /// All verbs, in the order of their rooms.
 pub const VERBS: &[Verb] = verbs! {
+    "commit": Session, Write, Anyone, session::commit::commit;
     "session start": Session, Write, Anyone, session::start::start;
     "session status": Session, Read, Anyone, session::status::status;
 };

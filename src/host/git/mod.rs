@@ -13,6 +13,7 @@ use crate::{
 mod commit;
 mod head;
 mod history;
+mod holders;
 mod identity;
 mod index;
 mod land;

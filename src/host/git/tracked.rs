@@ -4,7 +4,10 @@
 
 use std::path::Path;
 
-use crate::host::{Error, Result, git::Repository};
+use crate::{
+    host::{Error, Result, git::Repository},
+    model::id::Oid,
+};
 
 impl Repository {
     fn head_tree(&self) -> Result<Option<git2::Tree<'_>>> {
@@ -71,5 +74,25 @@ impl Repository {
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),
             Err(error) => Err(Error::while_doing(format!("look for `{path}` at HEAD"), error)),
         }
+    }
+
+    /// Whether the user's own rules ignore the records under `.claude/`, so that nothing there is to be committed.
+    ///
+    /// # Errors
+    /// Fails when the ignore rules cannot be read.
+    pub fn ignores_claude(&self) -> Result<bool> {
+        self.raw
+            .is_path_ignored(Path::new(".claude/tasks/record.md"))
+            .map_err(|error| Error::while_doing("read the ignore rules", error))
+    }
+
+    /// The id that git gives these bytes as a blob; nothing is written.
+    ///
+    /// # Errors
+    /// Fails when the bytes cannot be hashed.
+    pub fn blob_id(&self, bytes: &[u8]) -> Result<Oid> {
+        let id =
+            git2::Oid::hash_object(git2::ObjectType::Blob, bytes).map_err(|error| Error::while_doing("hash a file", error))?;
+        Ok(Oid::new(id.to_string())?)
     }
 }

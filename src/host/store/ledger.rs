@@ -81,7 +81,7 @@ impl<'a> Ledger<'a> {
             _ => None,
         });
         let (actor, at) = (acting(workspace, named), workspace.clock().now());
-        let stamp = Stamp { at, actor: &actor, redact: &|line| workspace.redact(line) };
+        let stamp = Stamp { at, actor: &actor, redact: &|line| workspace.secrets().redact(line).into_owned() };
         let log = Log::create(&directory, session.as_str(), &stamp, facts)?;
         Ok(Self { workspace, target: Target::Session(session.clone()), log, actor, at })
     }
@@ -153,7 +153,7 @@ impl<'a> Ledger<'a> {
     /// Fails when they cannot be written.
     pub fn keep(&self, content: &[u8]) -> Result<Digest> {
         match std::str::from_utf8(content) {
-            Ok(text) => bytes::keep(self.log.directory(), self.workspace.redact(text).as_bytes()),
+            Ok(text) => bytes::keep(self.log.directory(), self.workspace.secrets().redact(text).as_bytes()),
             Err(_) => bytes::keep(self.log.directory(), content),
         }
     }
@@ -181,7 +181,7 @@ impl<'a> Ledger<'a> {
     /// Hands on what `decide` refuses; fails when the log cannot be written.
     pub fn append<T>(&mut self, mut decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<(Vec<Fact>, T)> {
         let workspace = self.workspace;
-        let redact = |line: &str| workspace.redact(line);
+        let redact = |line: &str| workspace.secrets().redact(line).into_owned();
         let stamp = Stamp { at: self.at, actor: &self.actor, redact: &redact };
         let is_clone = self.target == Target::Clone;
         let mut appended = Vec::new();

@@ -3,12 +3,172 @@
 //! A file somebody changed is right; a file that git took away on purpose stays away; a file that is gone for no reason is
 //! put back. Nothing that a checkout, rebase or stash entry will want to write itself is written here.
 
-use crate::host::{Result, store::ledger::Ledger, store::record};
+use std::collections::BTreeMap;
 
-/// Compares every record that the log wrote with what is there, and follows or mends it.
+use serde_json::Value;
+
+use crate::{
+    host::{
+        Result,
+        store::{
+            bytes,
+            ledger::Ledger,
+            publish, record,
+            write::{self, Durability},
+        },
+    },
+    model::{
+        change::TreePath,
+        document::Document,
+        event::Fact,
+        id::{Digest, Oid},
+        intent::{Intent, Settlement},
+        state::RecordState,
+    },
+};
+
+/// Finishes what a command that died left unfinished, then compares every record that the log wrote with what is there,
+/// and follows or mends it. Says in one line what was put back.
 ///
 /// # Errors
 /// Fails when files or git cannot be read.
 pub fn settle(ledger: &mut Ledger<'_>) -> Result<()> {
-    record::apply(ledger)
+    record::apply(ledger)?;
+    finish(ledger)?;
+    let mut facts = Vec::new();
+    let mut said = Said::default();
+    for (path, known) in ledger.state().records.clone() {
+        facts.extend(compare(ledger, &path, &known, &mut said)?);
+    }
+    if !said.back.is_empty() {
+        let what = format!("put back {}", list(&said.back));
+        ledger.workspace().notice(format!("autonomy {what}"));
+        facts.push(Fact::StoreMended { what });
+    }
+    for (at, paths) in &said.left {
+        ledger.workspace().notice(format!("autonomy left {} away: {at}", list(paths)));
+    }
+    if !said.edited.is_empty() {
+        ledger.workspace().notice(format!("autonomy follows the edit of {}", list(&said.edited)));
+    }
+    if !facts.is_empty() {
+        ledger.append(|_| Ok((facts.clone(), ())))?;
+        record::mark_applied(ledger)?;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Said {
+    back: Vec<String>,
+    edited: Vec<String>,
+    left: BTreeMap<String, Vec<String>>,
+}
+
+fn list(paths: &[String]) -> String {
+    match paths {
+        [] => String::new(),
+        [one] => format!("`{one}`"),
+        [first, rest @ ..] => format!("`{first}` and {} more", rest.len()),
+    }
+}
+
+/// Finishes the commits and branches that were intended when a command died.
+fn finish(ledger: &mut Ledger<'_>) -> Result<()> {
+    for (seq, intent) in ledger.state().intents.clone() {
+        match &intent {
+            Intent::Commit { .. } => publish::carry_out(ledger, seq, &intent)?,
+            Intent::Branch { name, .. } => {
+                let git = ledger.workspace().git()?;
+                let outcome = if git.head()?.reference().as_ref() == Some(name) {
+                    Settlement::Done { commit: None }
+                } else {
+                    Settlement::Dropped { why: "HEAD stands on another branch".to_owned() }
+                };
+                ledger.append(|_| Ok((vec![Fact::IntentSettled { intent: seq, outcome: outcome.clone() }], ())))?;
+            }
+            Intent::Rollback { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+fn compare(ledger: &Ledger<'_>, path: &str, known: &RecordState, said: &mut Said) -> Result<Vec<Fact>> {
+    let workspace = ledger.workspace();
+    let place = write::inside(workspace.root(), path)?;
+    let Some(there) = write::read_capped(&place, bytes::CAP)? else { return missing(ledger, path, known, said) };
+    let found = Digest::of(&there);
+    if found == known.file {
+        return Ok(Vec::new());
+    }
+    let is_ours = known.earlier.contains(&found) || found == known.bytes;
+    if !is_ours && workspace.git()?.file_at_head(path)?.map(Digest::of).as_ref() != Some(&found) {
+        said.edited.push(path.to_owned());
+    }
+    let bytes = ledger.keep_exact(&there)?;
+    let mut facts = vec![Fact::RecordEdited { record: path.to_owned(), bytes: bytes.clone() }];
+    if let Some((content, set)) = queued_on_top(ledger, path, known, &there)? {
+        let bytes_after = ledger.keep(content.as_bytes())?;
+        facts.push(Fact::RecordQueued { record: path.to_owned(), bytes: bytes_after, was: bytes, set });
+    }
+    Ok(facts)
+}
+
+/// The queued changes made on an edited file: a key that the edit changed itself stays as edited.
+fn queued_on_top(
+    ledger: &Ledger<'_>,
+    path: &str,
+    known: &RecordState,
+    there: &[u8],
+) -> Result<Option<(String, BTreeMap<String, Value>)>> {
+    if known.queued.is_empty() {
+        return Ok(None);
+    }
+    let Some(before) = ledger.kept(&known.file)? else { return Ok(None) };
+    let (Ok(before), Ok(mut now)) = (Document::parse(path, before), Document::parse(path, there.to_vec())) else {
+        return Ok(None);
+    };
+    let (old, new): (Value, Value) = (before.front()?, now.front()?);
+    let mut set = BTreeMap::new();
+    for (key, value) in &known.queued {
+        if old.get(key) == new.get(key) && new.get(key) != Some(value) {
+            now = now.set(key, value)?;
+            set.insert(key.clone(), value.clone());
+        }
+    }
+    Ok((!set.is_empty()).then(|| (now.text().to_owned(), set)))
+}
+
+fn missing(ledger: &Ledger<'_>, path: &str, known: &RecordState, said: &mut Said) -> Result<Vec<Fact>> {
+    let workspace = ledger.workspace();
+    let git = workspace.git()?;
+    if git.file_at_head(path)?.is_some() {
+        // Deleted in the work tree by whoever works there; HEAD still has it, and it stays in force from there.
+        return Ok(Vec::new());
+    }
+    let tree_path = TreePath::new(path)?;
+    if git.history_holds(&tree_path, known.since)? {
+        return Ok(vec![Fact::RecordDropped { record: path.to_owned() }]);
+    }
+    let mut leave = |why: String| {
+        said.left.entry(why).or_default().push(path.to_owned());
+        Ok(Vec::new())
+    };
+    if let Some(operation) = git.operation() {
+        return leave(format!("a {} is in progress", operation.command()));
+    }
+    let mut blobs: Vec<Oid> = Vec::new();
+    for digest in known.earlier.iter().chain([&known.file, &known.bytes]) {
+        if let Some(content) = ledger.kept(digest)? {
+            blobs.push(git.blob_id(&content)?);
+        }
+    }
+    if let Some(holder) = git.holder(&tree_path, &blobs, known.since)? {
+        return leave(holder.to_string());
+    }
+    let Some(content) = ledger.kept(&known.file)? else { return Ok(Vec::new()) };
+    let place = write::prepare_below(workspace.root(), path)?;
+    write::replace(&place, &content, Durability::Derived)?;
+    said.back.push(path.to_owned());
+    Ok(Vec::new())
 }
