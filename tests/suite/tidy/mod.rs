@@ -40,7 +40,7 @@ fn hold(rule: &str, faults: &[Fault]) {
 /// Asserts that `rule` refuses planted files, in words that hold `because`.
 #[track_caller]
 fn refuses(rule: impl Fn(&[Source]) -> Vec<Fault>, planted: &[(&str, &str)], because: &str) {
-    let sources: Vec<Source> = planted.iter().map(|(path, text)| Source::new(path, text)).collect();
+    let sources = source::marked(planted.iter().map(|(path, text)| Source::new(path, text)).collect());
     let faults = rule(&sources);
     assert!(
         faults.iter().any(|fault| format!("{}: {}", fault.place, fault.what).contains(because)),
@@ -51,7 +51,7 @@ fn refuses(rule: impl Fn(&[Source]) -> Vec<Fault>, planted: &[(&str, &str)], bec
 /// Asserts that `rule` lets planted files pass.
 #[track_caller]
 fn passes(rule: impl Fn(&[Source]) -> Vec<Fault>, planted: &[(&str, &str)]) {
-    let sources: Vec<Source> = planted.iter().map(|(path, text)| Source::new(path, text)).collect();
+    let sources = source::marked(planted.iter().map(|(path, text)| Source::new(path, text)).collect());
     hold("planted", &rule(&sources));
 }
 
@@ -62,7 +62,7 @@ fn top() -> &'static Path {
 /// Every Rust file of the program.
 fn program() -> Vec<Source> {
     let rust = |path: &String| Path::new(path).extension().is_some_and(|extension| extension == "rs");
-    files().into_iter().filter(|path| path.starts_with("src/") && rust(path)).map(|path| read(&path)).collect()
+    source::marked(files().into_iter().filter(|path| path.starts_with("src/") && rust(path)).map(|path| read(&path)).collect())
 }
 
 /// Every file that is or could be committed and is text, by its path from the top.
@@ -88,7 +88,7 @@ fn files() -> Vec<String> {
         names.split_terminator('\0').filter(|path| top().join(path).is_file()).map(str::to_owned).collect()
     } else {
         let walk = walkdir::WalkDir::new(top()).min_depth(1).into_iter();
-        walk.filter_entry(|entry| entry.file_name() != "target")
+        walk.filter_entry(|entry| entry.depth() > 1 || ![".git", "target"].iter().any(|name| entry.file_name() == *name))
             .filter_map(Result::ok)
             .filter(|entry| entry.file_type().is_file())
             .map(|entry| entry.path().strip_prefix(top()).expect("it lies below").to_string_lossy().into_owned())

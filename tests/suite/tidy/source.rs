@@ -22,7 +22,7 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(path: &str, text: &str) -> Self {
         let (code, strings) = without_words(text);
-        let product = without_tests(path, &code);
+        let product = without_tests(&code);
         Self { path: path.to_owned(), text: text.to_owned(), code, product, strings }
     }
 
@@ -160,11 +160,29 @@ fn character(rest: &str) -> usize {
     }
 }
 
-fn without_tests(path: &str, code: &str) -> String {
-    let mut product = code.as_bytes().to_vec();
-    if path.ends_with("/tests.rs") || path.contains("/tests/") {
-        blank(&mut product);
+/// The same files, with those whole files marked as test code that another declares as such.
+pub(crate) fn marked(mut sources: Vec<Source>) -> Vec<Source> {
+    let mut of_tests = Vec::new();
+    for source in &sources {
+        let directory = source.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        for offset in words(&source.code, "mod").filter(|offset| source.product.as_bytes()[*offset] == b' ') {
+            let name = source.code[offset + 3..].trim_start().split([';', ' ', '{']).next().unwrap_or_default();
+            of_tests.push(format!("{directory}/{name}"));
+        }
     }
+    for source in &mut sources {
+        let own = source.path.trim_end_matches(".rs");
+        if of_tests.iter().any(|path| own == path || own.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))) {
+            let mut product = std::mem::take(&mut source.product).into_bytes();
+            blank(&mut product);
+            source.product = String::from_utf8(product).expect("only whole words were made blank");
+        }
+    }
+    sources
+}
+
+fn without_tests(code: &str) -> String {
+    let mut product = code.as_bytes().to_vec();
     for (start, attribute) in code.match_indices("#[cfg(test)]") {
         let mut at = start + attribute.len();
         while let Some(next) =
@@ -205,4 +223,12 @@ fn test_code_is_told_from_product_code() {
     assert!(!source.product.contains("fn b") && !source.product.contains('y'));
     assert_eq!(source.product_strings().count(), 0);
     assert_eq!(source.place(text.find("fn c").expect("it is there")), "src/a.rs:9");
+}
+
+#[test]
+fn a_whole_file_can_be_test_code() {
+    let parent = Source::new("src/host/git/mod.rs", "mod real;\n#[cfg(test)]\nmod fixture;\n");
+    let files = ["src/host/git/real.rs", "src/host/git/fixture.rs"].map(|path| Source::new(path, "fn a() {}\n"));
+    let sources = marked([parent].into_iter().chain(files).collect());
+    assert!(sources[1].product.contains("fn a") && sources[2].product.trim().is_empty());
 }
