@@ -32,5 +32,6 @@ pub mod shell;
 pub mod state;
 pub mod task;
 pub mod time;
+pub mod todo;
 pub mod trust;
 pub mod yaml;

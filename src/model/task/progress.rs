@@ -102,8 +102,8 @@ impl Move {
 impl Progress {
     /// Joins the record with what happened to the task.
     #[must_use]
-    pub fn of(task: &Task, state: Option<&TaskState>) -> Self {
-        let stage = state.map(|known| &known.stage);
+    pub fn of(task: &Task, happened: Option<&TaskState>) -> Self {
+        let stage = happened.map(|state| &state.stage);
         match task.status {
             Status::Cancelled => Self::Cancelled,
             Status::Done => {
