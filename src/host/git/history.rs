@@ -122,9 +122,17 @@ impl Repository {
         let mut options = git2::DiffOptions::new();
         options.context_lines(0);
         let diff = self.raw.diff_tree_to_tree(old.as_ref(), Some(&new), Some(&mut options)).tried(doing())?;
+        Numstat::of(&diff)
+    }
+}
+
+impl Numstat {
+    /// The figures of one of libgit2's diffs.
+    pub(in crate::host::git) fn of(diff: &git2::Diff<'_>) -> Result<Self> {
+        let doing = || "count the lines that differ";
         let mut paths = Vec::new();
         for index in 0..diff.deltas().len() {
-            let differing = git2::Patch::from_diff(&diff, index).tried(doing())?;
+            let differing = git2::Patch::from_diff(diff, index).tried(doing())?;
             let delta = diff.get_delta(index).expect("because the index is below the number of deltas");
             let Some(path) = delta.new_file().path_bytes().or_else(|| delta.old_file().path_bytes()) else { continue };
             let binary = delta.flags().is_binary();
@@ -138,7 +146,7 @@ impl Repository {
             };
             paths.push(PathStat { path: TreePath::new(path)?, lines });
         }
-        Ok(Numstat { paths })
+        Ok(Self { paths })
     }
 }
 

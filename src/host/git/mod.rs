@@ -20,6 +20,7 @@ mod land;
 mod open;
 mod read;
 mod refs;
+mod status;
 mod tags;
 mod tracked;
 mod tree;
