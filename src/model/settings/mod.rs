@@ -1,7 +1,7 @@
 //! Settings: every key of `.claude/autonomy.toml` with its default and its meaning.
 //!
 //! The doc comments here are what `config explain` and the schema show. Reading files is `host::settings`; putting the
-//! layers together is [`resolve`](crate::model::settings::resolve).
+//! layers together is [`resolve`].
 
 pub mod declare;
 pub mod key;
