@@ -93,7 +93,6 @@ const WORKSHOP: &[(&str, &str)] = &[
     ("TO", "DO:"),
     ("TO", "DO("),
     ("// TO", "DO"),
-    ("# TO", "DO"),
     ("FIX", "ME"),
     ("XX", "X:"),
     ("HA", "CK:"),
