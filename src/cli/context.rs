@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
-use crate::host::{Error, Result, clock::Clock, environment::Environment, workspace::Workspace};
+use crate::host::{Error, Result, clock::Clock, environment::Environment, settings::Overrides, workspace::Workspace};
 
 /// Flags that every command has.
 #[derive(Args, Clone, Debug, Default)]
@@ -22,6 +22,12 @@ pub(crate) struct Shared {
     /// Work as if started in this directory
     #[arg(short = 'C', global = true, value_name = "DIRECTORY", help_heading = "Everywhere")]
     pub(crate) directory: Option<PathBuf>,
+    /// Apply this profile of the settings
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]
+    pub(crate) profile: Option<String>,
+    /// Act as a person without a terminal, with the token that `autonomy trust --token` printed
+    #[arg(long, global = true, value_name = "TOKEN", help_heading = "Everywhere")]
+    pub(crate) as_person: Option<String>,
 }
 
 /// One command under way.
@@ -42,7 +48,24 @@ impl Context {
     /// Finds the workspace around the directory that the command was typed in.
     pub(crate) fn workspace(&self) -> Result<Workspace> {
         let clock = Clock::of(&self.environment);
-        Ok(Workspace::find(self.environment.clone(), clock)?.for_session(self.shared.session.clone()))
+        let overrides =
+            Overrides { profile: self.shared.profile.clone(), token: self.shared.as_person.clone(), ..Overrides::default() };
+        let workspace = Workspace::find(self.environment.clone(), clock)?;
+        Ok(workspace.for_session(self.shared.session.clone()).overridden_by(overrides))
+    }
+
+    /// Whether a person can be asked.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.environment.has_terminal()
+    }
+
+    /// Asks a question that is answered with yes or no; no terminal, no answer and anything else are a no.
+    pub(crate) fn ask(&self, question: &str) -> bool {
+        if !self.can_ask() || write!(io::stderr().lock(), "{question} [y/N] ").is_err() {
+            return false;
+        }
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
     }
 
     /// Says what came of a verb: JSON on stdout when asked for, else what `people` says. What the store had to mend is

@@ -25,7 +25,9 @@ impl Environment {
     pub fn of_process() -> Result<Self> {
         let directory = std::env::current_dir().map_err(|error| Error::while_doing("find the working directory", error))?;
         let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        Ok(Self { variables: std::env::vars_os().collect(), directory, terminal })
+        // Tests of the built program have no terminal to type on; release builds do not read this.
+        let typed = cfg!(debug_assertions) && std::env::var_os("AUTONOMY_TERMINAL").is_some_and(|value| value == "yes");
+        Ok(Self { variables: std::env::vars_os().collect(), directory, terminal: terminal || typed })
     }
 
     /// Surroundings made up by a test: no terminal.
@@ -33,6 +35,13 @@ impl Environment {
     pub fn given(directory: &Path, variables: &[(&str, &str)]) -> Self {
         let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
         Self { variables, directory: directory.to_owned(), terminal: false }
+    }
+
+    /// The same surroundings with a person at a terminal.
+    #[must_use]
+    pub fn at_a_terminal(mut self) -> Self {
+        self.terminal = true;
+        self
     }
 
     /// The same surroundings, starting in another directory.

@@ -42,6 +42,8 @@ pub struct Overrides {
     pub profile: Option<String>,
     /// What the session was started with: its name, the key, the text.
     pub session: Vec<(String, Key, String)>,
+    /// The person's token, given as `--as-person`.
+    pub token: Option<String>,
 }
 
 /// Reads and resolves the settings that hold in the work tree at `root`, or where there is none.

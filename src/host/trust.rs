@@ -176,6 +176,29 @@ pub fn is_token(environment: &Environment, given: &str) -> Result<bool> {
     Ok(kept.is_some_and(|token| token.sha256 == Digest::of(given.trim())))
 }
 
+/// Lets only a person pass who shows it: typing at a terminal, or with the person's token.
+///
+/// # Errors
+/// Refuses everybody else, naming `what` was asked.
+pub fn must_be_shown_person(workspace: &Workspace, what: &str) -> Result<()> {
+    if let Some(token) = &workspace.overrides().token {
+        return if is_token(workspace.environment(), token)? {
+            Ok(())
+        } else {
+            Err(Refusal::needs_person(format!("{what} is reserved for a person, and the token is not the one that was made"))
+                .hint("`autonomy trust --token` makes a new one, at a terminal")
+                .into())
+        };
+    }
+    workspace.actor().must_be_person(what)?;
+    if workspace.environment().has_terminal() {
+        return Ok(());
+    }
+    Err(Refusal::needs_person(format!("{what} is reserved for a person, and there is no terminal"))
+        .hint("type it at a terminal, or give your token: `--as-person <TOKEN>`")
+        .into())
+}
+
 fn directory(environment: &Environment) -> Result<PathBuf> {
     environment.state_directory().map(|state| state.join("trust")).ok_or_else(|| {
         Refusal::environment("there is no place to keep what you trust: HOME is not set")
