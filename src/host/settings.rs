@@ -2,10 +2,7 @@
 //!
 //! What they mean together is `model::settings::resolve`. Nothing is written here, and no `.env` file is read.
 
-use std::{collections::BTreeMap, path::Path};
-
-use serde::Deserialize;
-use serde_json::Value;
+use std::path::Path;
 
 use crate::{
     host::{Doing, Result, environment::Environment, store::write},
@@ -13,11 +10,11 @@ use crate::{
         place::Place,
         refusal::Refusal,
         settings::{
-            key::{self, Key},
+            founding,
+            key::Key,
             layer::{Document, Layer},
             resolve::{self, Resolved},
         },
-        yaml::{self, Spanned},
     },
 };
 
@@ -63,7 +60,7 @@ pub fn load(root: Option<&Path>, environment: &Environment, overrides: &Override
     }
     if let Some(root) = root {
         if let Some(text) = read(&root.join(FOUNDING_FILE), FOUNDING_FILE)? {
-            documents.push(founding(&text, &mut warnings)?);
+            documents.push(founding::document(FOUNDING_FILE, &text, &mut warnings)?);
         }
         if let Some(text) = read(&root.join(REPOSITORY_FILE), REPOSITORY_FILE)? {
             documents.push(Document::of_toml(Layer::Repository, REPOSITORY_FILE, &text)?);
@@ -117,54 +114,13 @@ fn variables(environment: &Environment, prefix: &str) -> Result<Vec<(String, Key
 fn founding_variables(environment: &Environment, warnings: &mut Vec<String>) -> Result<Vec<(String, Key, String)>> {
     let mut found = variables(environment, "ORCHESTRATOR_")?;
     found.retain(|(name, key, _)| {
-        let known = is_known(key);
+        let known = founding::is_known(key);
         if !known {
             warnings.push(format!("{name}: there is no setting `{key}`; the variable is left alone"));
         }
         known
     });
     Ok(found)
-}
-
-fn is_known(key: &Key) -> bool {
-    let founding = key::MOOT.iter().map(|(path, _)| path).chain(key::RENAMED.iter().map(|(path, ..)| path));
-    founding.into_iter().any(|path| key.is(path)) || key::check(key).is_ok()
-}
-
-/// The keys of the founding file that are settings; the others are named, not refused.
-fn founding(text: &str, warnings: &mut Vec<String>) -> Result<Document> {
-    #[derive(Deserialize)]
-    struct Sections {
-        #[serde(default)]
-        system: BTreeMap<String, Spanned<Value>>,
-        #[serde(default)]
-        performance: BTreeMap<String, Spanned<Value>>,
-    }
-    let all: BTreeMap<String, Value> = yaml::read(FOUNDING_FILE, text)?;
-    let sections: Sections = yaml::read(FOUNDING_FILE, text)?;
-    let mut document =
-        Document { layer: Layer::Founding, file: FOUNDING_FILE.to_owned(), text: text.to_owned(), entries: Vec::new() };
-    let mut unknown: Vec<String> =
-        all.into_keys().filter(|section| !["system", "performance"].contains(&section.as_str())).collect();
-    for (section, keys) in [("system", sections.system), ("performance", sections.performance)] {
-        for (name, found) in keys {
-            let path = vec![section.to_owned(), name];
-            if !is_known(&Key(path.clone())) {
-                unknown.push(path.join("."));
-                continue;
-            }
-            let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-            let location = found.referenced;
-            let place = Place { file: String::new(), line: count(location.line()), column: count(location.column()) };
-            let start = place.offset(text);
-            let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
-            document.push(path, found.value, [start..end, start..end]);
-        }
-    }
-    if !unknown.is_empty() {
-        warnings.push(format!("{FOUNDING_FILE}: not understood here and left alone: {}", unknown.join(", ")));
-    }
-    Ok(document)
 }
 
 /// Where the person's own settings lie, when there is a place for them.

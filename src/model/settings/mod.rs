@@ -4,6 +4,8 @@
 //! layers together is [`resolve`].
 
 pub mod declare;
+pub mod edit;
+pub mod founding;
 pub mod key;
 pub mod layer;
 pub mod resolve;

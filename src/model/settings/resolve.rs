@@ -32,6 +32,22 @@ fn preset(mode: Mode) -> &'static str {
     }
 }
 
+/// The value that bare `text` stands for under `key`: what it reads as in TOML when that fits, else the text itself.
+///
+/// # Errors
+/// Refuses a key that does not exist and a value of the wrong kind.
+pub fn fitting(key: &Key, text: &str) -> Result<Value, Refusal> {
+    key::check(key)?;
+    let guess = layer::typed(text);
+    let plain = Value::String(text.to_owned());
+    for value in [guess, plain.clone()] {
+        if typed::<Settings>(key.document(value.clone())).is_ok() || holds_variable(&value) {
+            return Ok(value);
+        }
+    }
+    typed::<Settings>(key.document(plain)).map(|_| Value::Null).map_err(|words| Refusal::usage(format!("`{key}`: {words}")))
+}
+
 /// Whence a value came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
@@ -226,9 +242,7 @@ fn check(document: &Document, entry: &Entry, value: Option<&Value>) -> Result<()
 fn value_of(document: &Document, entry: &Entry, variable: Variable<'_>) -> Result<(Value, Value), Refusal> {
     let raw = match (&entry.value, entry.bare) {
         (Value::String(text), true) => {
-            let guess = layer::typed(text);
-            let fits = typed::<Settings>(entry.key.document(guess.clone())).is_ok();
-            if fits { guess } else { entry.value.clone() }
+            fitting(&entry.key, text).map_err(|refusal| document.refuse_value(entry, &refusal.message))?
         }
         (value, _) => value.clone(),
     };

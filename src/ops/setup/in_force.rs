@@ -1,0 +1,79 @@
+//! Which gates and agents may run now: trusted content, and what the person wrote outside the repository.
+//!
+//! A declaration that changed keeps its last trusted content until the change is trusted; one that the settings no longer
+//! name stays in force until a person lets it go, so that taking a gate out of a file is no way around it.
+
+use crate::{
+    host::{Result, trust::TrustStore, workspace::Workspace},
+    model::{
+        id::{AgentName, GateName},
+        refusal::Refusal,
+        settings::{AgentProfile, Gate, declare, resolve::Resolved},
+        trust::{Kind, Standing},
+    },
+};
+
+/// A gate, and whether a person still has to look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateInForce {
+    /// Its name.
+    pub name: GateName,
+    /// What runs; none while nobody has trusted anything of this name.
+    pub gate: Option<Gate>,
+    /// Whether what the settings say waits for trust.
+    pub waiting: bool,
+}
+
+/// Every gate of this work tree, in the order of names.
+///
+/// # Errors
+/// Refuses settings and a trust store that are wrong.
+pub fn gates(workspace: &Workspace) -> Result<Vec<GateInForce>> {
+    gates_of(workspace.settings()?, &TrustStore::open(workspace)?)
+}
+
+fn gates_of(resolved: &Resolved, store: &TrustStore) -> Result<Vec<GateInForce>> {
+    let mut all = Vec::new();
+    for (name, gate) in &resolved.settings.gates {
+        let name = name.clone();
+        let standing = declare::of_gate(resolved, &name).map(|declaration| store.standing(&declaration));
+        all.push(match standing {
+            None | Some(Standing::Trusted) => GateInForce { name, gate: Some(gate.clone()), waiting: false },
+            Some(Standing::Changed { in_force }) => GateInForce { name, gate: Some(declare::gate(&in_force)?), waiting: true },
+            Some(Standing::Untrusted) => GateInForce { name, gate: None, waiting: true },
+        });
+    }
+    for trusted in store.list().iter().filter(|one| one.declaration.kind == Kind::Gate) {
+        let name = GateName::new(trusted.declaration.name.clone())?;
+        if !resolved.settings.gates.contains_key(&name) {
+            let gate = Some(declare::gate(&trusted.declaration.content)?);
+            all.push(GateInForce { name, gate, waiting: true });
+        }
+    }
+    all.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(all)
+}
+
+/// The profile of the agent `name` as it may be started now.
+///
+/// # Errors
+/// Refuses an unknown agent, and one that comes from the repository and that nobody has trusted.
+pub fn agent(workspace: &Workspace, name: &AgentName) -> Result<AgentProfile> {
+    let resolved = workspace.settings()?;
+    let Some(profile) = resolved.settings.agents.get(name) else {
+        let near = crate::model::id::nearest(name.as_str(), resolved.settings.agents.keys().map(|own| (own.as_str(), "")));
+        let refusal = Refusal::usage(format!("there is no agent `{name}`"));
+        return Err(if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) }.into());
+    };
+    let Some(declaration) = declare::of_agent(resolved, name) else { return Ok(profile.clone()) };
+    let variable = |name: &str| workspace.environment().text(name).map(str::to_owned);
+    match TrustStore::open(workspace)?.standing(&declaration) {
+        Standing::Trusted => Ok(profile.clone()),
+        Standing::Changed { in_force } => Ok(declare::agent(&in_force, &variable)?),
+        Standing::Untrusted => {
+            Err(Refusal::needs_person(format!("the agent `{name}` comes from this repository and nobody has trusted it"))
+                .hint("`autonomy trust` shows what it would run")
+                .into())
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Making a repository ready and taking it back; settings and trust. Every other command works without any of it.
+
+pub mod change;
+pub mod config;
+pub mod in_force;
+pub mod init;
+pub mod trust;
+pub mod uninstall;
