@@ -51,7 +51,7 @@ impl Context {
         let overrides =
             Overrides { profile: self.shared.profile.clone(), token: self.shared.as_person.clone(), ..Overrides::default() };
         let workspace = Workspace::find(self.environment.clone(), clock)?;
-        Ok(workspace.for_session(self.shared.session.clone()).overridden_by(overrides))
+        Ok(workspace.for_session(self.shared.session.clone()).with_overrides(overrides))
     }
 
     /// Whether a person can be asked.

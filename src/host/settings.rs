@@ -5,7 +5,11 @@
 use std::path::Path;
 
 use crate::{
-    host::{Doing, Result, environment::Environment, store::write},
+    host::{
+        Result,
+        environment::Environment,
+        store::write::{self, Durability},
+    },
     model::{
         place::Place,
         refusal::Refusal,
@@ -48,21 +52,38 @@ pub struct Overrides {
 /// # Errors
 /// Refuses files that are too large, not plain, not UTF-8 or wrong, with file, line and column.
 pub fn load(root: Option<&Path>, environment: &Environment, overrides: &Overrides) -> Result<Resolved> {
+    load_with(root, environment, overrides, None)
+}
+
+/// The same with another text in place of one layer's file, to see whether it would be good.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    root: Option<&Path>,
+    environment: &Environment,
+    overrides: &Overrides,
+    instead: Option<(Layer, &str)>,
+) -> Result<Resolved> {
+    let text_of = |layer: Layer, path: &Path, shown: &str| match instead {
+        Some((replaced, text)) if replaced == layer => Ok(Some(text.to_owned())),
+        Some(_) | None => read(path, shown),
+    };
     let (mut documents, mut warnings) = (Vec::new(), Vec::new());
     if let Some(directory) = environment.config_directory() {
         let path = directory.join(USER_FILE);
         // The person's own file may be a link, as files kept with other dot files are.
         let target = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
         let shown = shown(&path, environment);
-        if let Some(text) = read(&target, &shown)? {
+        if let Some(text) = text_of(Layer::User, &target, &shown)? {
             documents.push(Document::of_toml(Layer::User, &shown, &text)?);
         }
     }
     if let Some(root) = root {
-        if let Some(text) = read(&root.join(FOUNDING_FILE), FOUNDING_FILE)? {
+        if let Some(text) = text_of(Layer::Founding, &root.join(FOUNDING_FILE), FOUNDING_FILE)? {
             documents.push(founding::document(FOUNDING_FILE, &text, &mut warnings)?);
         }
-        if let Some(text) = read(&root.join(REPOSITORY_FILE), REPOSITORY_FILE)? {
+        if let Some(text) = text_of(Layer::Repository, &root.join(REPOSITORY_FILE), REPOSITORY_FILE)? {
             documents.push(Document::of_toml(Layer::Repository, REPOSITORY_FILE, &text)?);
         }
     }
@@ -135,14 +156,26 @@ pub fn user_file(environment: &Environment) -> Result<std::path::PathBuf> {
     })
 }
 
-/// Makes the directory of the person's own settings.
+/// The text of the person's own settings; none when there is no file.
+///
+/// # Errors
+/// Refuses a file that is too large, not plain or not UTF-8.
+pub fn read_user(environment: &Environment) -> Result<Option<String>> {
+    let path = user_file(environment)?;
+    let target = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+    read(&target, &shown(&path, environment))
+}
+
+/// Replaces the person's own settings; where the file is a link, what it links to.
 ///
 /// # Errors
 /// Fails when the file system does not allow it.
-pub fn make_user_directory(environment: &Environment) -> Result<()> {
-    let path = user_file(environment)?;
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(directory).doing("make the directory", directory)
+pub fn write_user(path: &Path, text: &str) -> Result<()> {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if let Some(directory) = target.parent() {
+        write::make_directory(directory)?;
+    }
+    write::replace(&target, text.as_bytes(), Durability::Synced)
 }
 
 #[cfg(test)]

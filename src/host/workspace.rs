@@ -25,7 +25,7 @@ use crate::{
         actor::Actor,
         id::{Candidate, ClientId, SessionId, resolve},
         refusal::Refusal,
-        settings::{Settings, resolve::Resolved},
+        settings::{Settings, layer::Layer, resolve::Resolved},
     },
 };
 
@@ -242,6 +242,9 @@ impl Workspace {
             return Ok(resolved);
         }
         let resolved = settings::load(Some(&self.root), &self.environment, &self.overrides)?;
+        for warning in &resolved.warnings {
+            self.notice(format!("warning: {warning}"));
+        }
         Ok(self.resolved.get_or_init(|| resolved))
     }
 
@@ -250,6 +253,39 @@ impl Workspace {
     pub fn with_overrides(mut self, overrides: Overrides) -> Self {
         self.overrides = overrides;
         self
+    }
+
+    /// What the command's flags set.
+    #[must_use]
+    pub fn overrides(&self) -> &Overrides {
+        &self.overrides
+    }
+
+    /// The settings as they are now, after a file of them was written.
+    ///
+    /// # Errors
+    /// As [`Self::settings`].
+    pub fn reread_settings(&self) -> Result<Resolved> {
+        settings::load(Some(&self.root), &self.environment, &self.overrides)
+    }
+
+    /// The settings as they would be with `text` as the file of `layer`.
+    ///
+    /// # Errors
+    /// As [`Self::settings`].
+    pub fn settings_with(&self, layer: Layer, text: &str) -> Result<Resolved> {
+        settings::load_with(Some(&self.root), &self.environment, &self.overrides, Some((layer, text)))
+    }
+
+    /// The person in words, for what remembers who did it: the actor's name, else the account's.
+    #[must_use]
+    pub fn person(&self) -> String {
+        let account =
+            || self.environment.text("USER").or_else(|| self.environment.text("LOGNAME")).unwrap_or("a person").to_owned();
+        match &self.actor {
+            Actor::Person { name: None } => account(),
+            named => named.to_string(),
+        }
     }
 
     /// The repository, opened on first use.

@@ -21,6 +21,7 @@ pub mod page;
 pub mod place;
 pub mod process;
 pub mod progress;
+pub mod proposal;
 pub mod question;
 pub mod record;
 pub mod refusal;

@@ -49,7 +49,8 @@ struct Offer {
 #[must_use]
 pub fn gates(files: &[(String, String)]) -> Vec<Proposal> {
     let text = |name: &str| files.iter().find(|(own, _)| own == name).map(|(_, text)| text.as_str());
-    let mut offers: Vec<Offer> = [cargo(text("Cargo.toml")), npm(&text), go(text("go.mod")), pytest(&text)].into_iter().flatten().collect();
+    let mut offers: Vec<Offer> =
+        [cargo(text("Cargo.toml")), npm(&text), go(text("go.mod")), pytest(&text)].into_iter().flatten().collect();
     let make = ["GNUmakefile", "makefile", "Makefile"].into_iter().find_map(text).map(make);
     if let Some(mut make) = make {
         make.gates.retain(|(kind, _)| offers.iter().all(|offer| offer.gates.iter().all(|(other, _)| other != kind)));
@@ -127,7 +128,9 @@ fn go(module: Option<&str>) -> Option<Offer> {
 
 fn pytest<'a>(text: &dyn Fn(&str) -> Option<&'a str>) -> Option<Offer> {
     let named = |name: &str| text(name).is_some_and(|text| text.contains("pytest"));
-    let found = text("pytest.ini").is_some() || text("conftest.py").is_some() || ["pyproject.toml", "setup.cfg", "tox.ini"].into_iter().any(named);
+    let found = text("pytest.ini").is_some()
+        || text("conftest.py").is_some()
+        || ["pyproject.toml", "setup.cfg", "tox.ini"].into_iter().any(named);
     found.then(|| Offer { tool: "pytest", gates: vec![(GateKind::Tests, words("python3 -m pytest -q"))] })
 }
 
@@ -160,13 +163,34 @@ mod tests {
 
     #[test]
     fn each_kind_of_project_gets_its_gates() {
-        insta::assert_snapshot!(shown(&[("Cargo.toml", "[package]\n[[bench]]\nname = \"b\"\n")]), @"");
-        insta::assert_snapshot!(shown(&[("package.json", r#"{"scripts":{"test":"jest","build":"tsc","bench":"x"}}"#), ("yarn.lock", "")]), @"");
+        insta::assert_snapshot!(shown(&[("Cargo.toml", "[package]\n[[bench]]\nname = \"b\"\n")]), @r"
+        compiles: cargo check --all-targets
+        tests: cargo test
+        performance: cargo bench
+        ");
+        insta::assert_snapshot!(shown(&[("package.json", r#"{"scripts":{"test":"jest","build":"tsc","bench":"x"}}"#), ("yarn.lock", "")]), @r"
+        compiles: yarn run build
+        tests: yarn test
+        performance: yarn run bench
+        ");
         insta::assert_snapshot!(shown(&[("package.json", r#"{"scripts":{"test":"echo \"Error: no test specified\" && exit 1"}}"#)]), @"");
-        insta::assert_snapshot!(shown(&[("pyproject.toml", "[tool.pytest.ini_options]")]), @"");
-        insta::assert_snapshot!(shown(&[("go.mod", "module x")]), @"");
-        insta::assert_snapshot!(shown(&[("Makefile", "CC := cc\n.PHONY: test\nall: x\n\tcc\ntest check: all\nbench:\n")]), @"");
-        insta::assert_snapshot!(shown(&[("Makefile", "test:\nbench:\n"), ("go.mod", ""), ("Cargo.toml", "")]), @"");
+        insta::assert_snapshot!(shown(&[("pyproject.toml", "[tool.pytest.ini_options]")]), @"tests: python3 -m pytest -q");
+        insta::assert_snapshot!(shown(&[("go.mod", "module x")]), @r"
+        compiles: go build ./...
+        tests: go test ./...
+        ");
+        insta::assert_snapshot!(shown(&[("Makefile", "CC := cc\n.PHONY: test\nall: x\n\tcc\ntest check: all\nbench:\n")]), @r"
+        compiles: make all
+        tests: make test
+        performance: make bench
+        ");
+        insta::assert_snapshot!(shown(&[("Makefile", "test:\nbench:\n"), ("go.mod", ""), ("Cargo.toml", "")]), @r"
+        compiles: cargo check --all-targets
+        tests: cargo test
+        go-compiles: go build ./...
+        go-tests: go test ./...
+        performance: make bench
+        ");
         assert_eq!(shown(&[("package.json", "{"), ("Cargo.toml", "[")]), "");
     }
 }

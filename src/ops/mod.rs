@@ -4,4 +4,5 @@
 //! of `autonomy help`.
 
 pub mod session;
+pub mod setup;
 pub mod table;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     host::{Error, Result, workspace::Workspace},
     model::{refusal::Refusal, schema::schema_of},
-    ops::session,
+    ops::{session, setup},
 };
 
 /// The headings under which verbs are shown.
@@ -112,6 +112,16 @@ macro_rules! verbs {
 
 /// All verbs, in the order of their rooms.
 pub const VERBS: &[Verb] = verbs! {
+    "init": Setup, Write, Anyone, setup::init::init;
+    "uninstall": Setup, Destructive, Person, setup::uninstall::uninstall;
+    "config show": Setup, Read, Anyone, setup::config::show;
+    "config get": Setup, Read, Anyone, setup::config::get;
+    "config set": Setup, Destructive, Person, setup::config::set;
+    "config explain": Setup, Read, Anyone, setup::config::explain;
+    "config validate": Setup, Read, Anyone, setup::config::validate;
+    "trust": Setup, Write, Person, setup::trust::trust;
+    "trust list": Setup, Read, Anyone, setup::trust::list;
+    "trust revoke": Setup, Write, Person, setup::trust::revoke;
     "commit": Session, Write, Anyone, session::commit::commit;
     "session start": Session, Write, Anyone, session::start::start;
     "session status": Session, Read, Anyone, session::status::status;

@@ -1,6 +1,7 @@
 //! The list of commands and the way from arguments to one of them.
 
 mod session;
+mod setup;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -26,6 +27,15 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make this repository ready: settings, gates, what git overlooks
+    Init(setup::init::Init),
+    /// Take out again what `init` and sessions put in
+    Uninstall(setup::uninstall::Uninstall),
+    /// Settings: what holds, whence it comes, and changing it
+    #[command(subcommand)]
+    Config(setup::config::Config),
+    /// Let what this repository declares run
+    Trust(setup::trust::Trust),
     /// One stretch of work: start, look at it, pause, end
     #[command(subcommand)]
     Session(session::Session),
@@ -34,6 +44,10 @@ enum Command {
 impl Command {
     fn run(self, context: &Context) -> Result<u8> {
         match self {
+            Self::Init(command) => command.run(context),
+            Self::Uninstall(command) => command.run(context),
+            Self::Config(command) => command.run(context),
+            Self::Trust(command) => command.run(context),
             Self::Session(command) => command.run(context),
         }
     }

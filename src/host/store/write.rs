@@ -138,6 +138,45 @@ pub fn read_capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// Takes the plain file `relative` below `root` away, and the directories that are empty then, up to `root`.
+///
+/// # Errors
+/// Refuses links and paths that leave `root`; fails when the file cannot be removed.
+pub fn remove(root: &Path, relative: &str) -> Result<()> {
+    let path = inside(root, relative)?;
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).doing("remove", &path),
+        Ok(()) | Err(_) => {}
+    }
+    for parent in path.ancestors().skip(1).take_while(|parent| *parent != root) {
+        // Only an empty directory can be removed so; a full one stays.
+        if fs::remove_dir(parent).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The plain files below `relative`, from `root`, in order; links are not followed.
+///
+/// # Errors
+/// Fails when a directory cannot be read.
+pub fn files_below(root: &Path, relative: &str) -> Result<Vec<String>> {
+    let top = root.join(relative);
+    if !top.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(&top).sort_by_file_name() {
+        let entry = entry.doing("look through", &top)?;
+        if !entry.file_type().is_dir() {
+            let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+            files.push(path.to_string_lossy().into_owned());
+        }
+    }
+    Ok(files)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use serde_saphyr::Spanned;
 
 use crate::model::{
     place::Place,
@@ -15,7 +14,7 @@ use crate::model::{
         key::{self, Key},
         layer::{Document, Layer},
     },
-    yaml,
+    yaml::{self, Spanned},
 };
 
 /// Whether `key` is a setting, or was one.

@@ -115,6 +115,7 @@ impl Change {
     pub fn no_exclude(workspace: &Workspace) -> Result<Self> {
         let found = exclude::without_block(workspace.common_directory())?;
         let (before, after) = found.map_or((None, None), |(before, after)| (Some(before), Some(after)));
+        let after = after.filter(|text| !text.is_empty() || before.as_deref() == Some(""));
         Ok(Self { home: Home::Exclude, before, after })
     }
 
@@ -138,7 +139,9 @@ impl Change {
         };
         let text = |side: &Option<String>| side.clone().unwrap_or_default();
         let (before, after) = (text(&self.before), text(&self.after));
-        let name = |side: &Option<String>, letter: &str| if side.is_some() { format!("{letter}/{path}") } else { "/dev/null".to_owned() };
+        let name = |side: &Option<String>, letter: &str| {
+            if side.is_some() { format!("{letter}/{path}") } else { "/dev/null".to_owned() }
+        };
         let diff = TextDiff::from_lines(&before, &after);
         let diff = diff.unified_diff().header(&name(&self.before, "a"), &name(&self.after, "b")).to_string();
         self.what().map(|what| Shown { path, what, diff })
@@ -153,7 +156,10 @@ impl Change {
             return Ok(());
         }
         match &self.home {
-            Home::Exclude => exclude::store(workspace.common_directory(), self.after.as_deref().unwrap_or_default()),
+            Home::Exclude => match &self.after {
+                Some(text) => exclude::store(workspace.common_directory(), text),
+                None => exclude::remove(workspace.common_directory()),
+            },
             Home::WorkTree(path) => {
                 if read(workspace, path)? != self.before {
                     return Err(Refusal::conflict(format!("`{path}` was changed in the meantime")).retryable().into());

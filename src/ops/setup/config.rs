@@ -57,9 +57,11 @@ pub struct Holding {
 /// # Errors
 /// Refuses settings that are wrong, with file, line and column.
 pub fn show(workspace: &Workspace, _request: &ShowRequest) -> Result<ShowOutcome> {
-    let resolved = workspace.settings()?;
+    let resolved = workspace.resolved()?;
     let settings = resolved
         .holding()
+        // A table without a key only says that it is there.
+        .filter(|(_, written)| !written.value.as_object().is_some_and(serde_json::Map::is_empty))
         .map(|(key, written)| Holding { key: key.to_string(), value: written.value.clone(), origin: written.origin.clone() })
         .collect();
     Ok(ShowOutcome { profiles: resolved.profiles.clone(), settings, warnings: resolved.warnings.clone() })
@@ -86,7 +88,7 @@ pub struct GetOutcome {
 /// Refuses a key that does not exist, and says no when it has no value.
 pub fn get(workspace: &Workspace, request: &KeyRequest) -> Result<GetOutcome> {
     let key = known(&request.key)?;
-    match workspace.settings()?.tree(&key) {
+    match workspace.resolved()?.tree(&key) {
         Some(value) => Ok(GetOutcome { value }),
         None => Err(Refusal::no(format!("`{key}` is not set and has no default")).into()),
     }
@@ -124,10 +126,13 @@ pub fn explain(workspace: &Workspace, request: &KeyRequest) -> Result<ExplainOut
     }
     let renamed = RENAMED.into_iter().find(|(path, ..)| asked.is(path));
     let key = known(renamed.map_or(request.key.as_str(), |(_, now, _)| now))?;
-    let resolved = workspace.settings()?;
+    let resolved = workspace.resolved()?;
     let Some(found) = key::known(&key) else {
-        let below: Vec<String> = key::all().into_iter().map(|one| one.path).filter(|path| path.starts_with(&format!("{}.", key.0[0]))).collect();
-        return Err(Refusal::usage(format!("`{key}` is a table, not one setting")).hint(format!("it holds {}", below.join(", "))).into());
+        let below: Vec<String> =
+            key::all().into_iter().map(|one| one.path).filter(|path| path.starts_with(&format!("{}.", key.0[0]))).collect();
+        return Err(Refusal::usage(format!("`{key}` is a table, not one setting"))
+            .hint(format!("it holds {}", below.join(", ")))
+            .into());
     };
     let written = resolved
         .written(&key)
@@ -228,7 +233,7 @@ pub struct ValidateOutcome {
 /// # Errors
 /// Refuses settings that are wrong, with file, line and column.
 pub fn validate(workspace: &Workspace, _request: &ValidateRequest) -> Result<ValidateOutcome> {
-    let resolved = workspace.settings()?;
+    let resolved = workspace.resolved()?;
     let by_hand = |layer: Layer| !matches!(layer, Layer::Default | Layer::Preset);
     let values = resolved.holding().filter(|(_, written)| by_hand(written.origin.layer)).count();
     Ok(ValidateOutcome { values, warnings: resolved.warnings.clone() })

@@ -29,7 +29,7 @@ pub struct GateInForce {
 /// # Errors
 /// Refuses settings and a trust store that are wrong.
 pub fn gates(workspace: &Workspace) -> Result<Vec<GateInForce>> {
-    gates_of(workspace.settings()?, &TrustStore::open(workspace)?)
+    gates_of(workspace.resolved()?, &TrustStore::open(workspace)?)
 }
 
 fn gates_of(resolved: &Resolved, store: &TrustStore) -> Result<Vec<GateInForce>> {
@@ -59,7 +59,7 @@ fn gates_of(resolved: &Resolved, store: &TrustStore) -> Result<Vec<GateInForce>>
 /// # Errors
 /// Refuses an unknown agent, and one that comes from the repository and that nobody has trusted.
 pub fn agent(workspace: &Workspace, name: &AgentName) -> Result<AgentProfile> {
-    let resolved = workspace.settings()?;
+    let resolved = workspace.resolved()?;
     let Some(profile) = resolved.settings.agents.get(name) else {
         let near = crate::model::id::nearest(name.as_str(), resolved.settings.agents.keys().map(|own| (own.as_str(), "")));
         let refusal = Refusal::usage(format!("there is no agent `{name}`"));

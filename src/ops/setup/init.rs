@@ -11,7 +11,7 @@ use crate::{
     model::{
         proposal::{self, Proposal},
         settings::declare,
-        trust::{Kind, Standing},
+        trust::{Declaration, Kind, Standing},
     },
     ops::setup::change::{self, Change, Shown},
 };
@@ -52,8 +52,8 @@ pub struct Outcome {
 /// # Errors
 /// Refuses settings that are wrong, files of ours that are links or damaged; nothing is written then.
 pub fn init(workspace: &Workspace, request: &Request) -> Result<Outcome> {
-    workspace.settings()?;
-    let gates = proposals(workspace)?;
+    workspace.resolved()?;
+    let gates = proposals(workspace);
     let text = Templates::of(workspace.root()).render("autonomy.toml", &json!({ "gates": gates }))?;
     let settings = Change::new_file(workspace, REPOSITORY_FILE, text)?;
     let is_new = settings.what().is_some();
@@ -62,10 +62,10 @@ pub fn init(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         changes.push(Change::block(workspace, path, name, content)?);
     }
     changes.push(Change::exclude(workspace)?);
-    let changed = changes.iter().filter_map(Change::shown).collect();
+    let shown = changes.iter().filter_map(Change::shown).collect();
     let mut outcome = Outcome {
         dry_run: request.dry_run,
-        changed,
+        changed: shown,
         gates: if is_new { gates } else { Vec::new() },
         trusted: Vec::new(),
         waiting: Vec::new(),
@@ -98,12 +98,12 @@ fn trust_own(workspace: &Workspace, is_new: bool, outcome: &mut Outcome) -> Resu
     }
     if !own.is_empty() {
         store.trust(&own, &workspace.person(), workspace.clock())?;
-        outcome.trusted = own.iter().map(|declaration| declaration.label()).collect();
+        outcome.trusted = own.iter().map(Declaration::label).collect();
     }
     Ok(())
 }
 
-fn proposals(workspace: &Workspace) -> Result<Vec<Proposal>> {
+fn proposals(workspace: &Workspace) -> Vec<Proposal> {
     let mut files = Vec::new();
     for name in proposal::FILES {
         // A file of the project that cannot be read here says nothing about it; it is no fault of the project's.
@@ -111,5 +111,5 @@ fn proposals(workspace: &Workspace) -> Result<Vec<Proposal>> {
             files.push((name.to_owned(), text));
         }
     }
-    Ok(proposal::gates(&files))
+    proposal::gates(&files)
 }

@@ -51,10 +51,9 @@ pub struct Declared {
 /// Refuses settings and a trust store that are wrong.
 pub fn list(workspace: &Workspace, _request: &ListRequest) -> Result<ListOutcome> {
     let store = TrustStore::open(workspace)?;
-    let declarations = declare::declarations(workspace.settings()?);
-    let is_declared = |one: &Trusted| {
-        declarations.iter().any(|own| own.kind == one.declaration.kind && own.name == one.declaration.name)
-    };
+    let declarations = declare::declarations(workspace.resolved()?);
+    let is_declared =
+        |one: &Trusted| declarations.iter().any(|own| own.kind == one.declaration.kind && own.name == one.declaration.name);
     let gone = store.list().iter().filter(|one| !is_declared(one)).cloned().collect();
     let declared = declarations
         .iter()
@@ -93,7 +92,7 @@ pub fn trust(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     } else {
         trust::must_be_shown_person(workspace, "`autonomy trust`")?;
     }
-    let declarations = declare::declarations(workspace.settings()?);
+    let declarations = declare::declarations(workspace.resolved()?);
     let mut chosen = Vec::new();
     for hash in &request.hashes {
         let Some(found) = declarations.iter().find(|declaration| declaration.digest == *hash) else {
@@ -138,7 +137,11 @@ pub fn revoke(workspace: &Workspace, request: &RevokeRequest) -> Result<RevokeOu
         if !store.list().iter().any(|one| named(one, name)) {
             let near = crate::model::id::nearest(name, store.list().iter().map(|one| (one.declaration.name.as_str(), "")));
             let refusal = Refusal::usage(format!("nothing called `{}` is trusted here", name.escape_debug()));
-            let hint = if near.is_empty() { "`autonomy trust list` shows what is".to_owned() } else { format!("nearest: {}", near.join(", ")) };
+            let hint = if near.is_empty() {
+                "`autonomy trust list` shows what is".to_owned()
+            } else {
+                format!("nearest: {}", near.join(", "))
+            };
             return Err(refusal.hint(hint).into());
         }
     }

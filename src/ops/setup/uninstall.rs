@@ -13,7 +13,7 @@ use crate::{
     },
     model::refusal::Refusal,
     ops::setup::{
-        change::{Change, Shown},
+        change::{Change, Shown, What},
         init,
     },
 };
@@ -62,25 +62,35 @@ pub fn uninstall(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         changes.push(Change::without_block(workspace, path, name)?);
     }
     changes.push(Change::no_exclude(workspace)?);
-    let changed = changes.iter().filter_map(Change::shown).collect();
+    let shown = changes.iter().filter_map(Change::shown).collect();
     if !request.dry_run {
         for change in &changes {
             change.carry_out(workspace)?;
         }
     }
-    Ok(Outcome { dry_run: request.dry_run, changed, kept: kept(workspace, &changes)? })
+    Ok(Outcome { dry_run: request.dry_run, changed: shown, kept: kept(workspace, &changes)? })
 }
 
 fn kept(workspace: &Workspace, changes: &[Change]) -> Result<Vec<Kept>> {
-    let gone: Vec<String> = changes.iter().filter_map(Change::shown).filter(|shown| shown.what == crate::ops::setup::change::What::Removed).map(|shown| shown.path).collect();
+    let gone: Vec<String> =
+        changes.iter().filter_map(Change::shown).filter(|shown| shown.what == What::Removed).map(|shown| shown.path).collect();
     let mut kept = Vec::new();
-    let files: Vec<String> = write::files_below(workspace.root(), ".claude")?.into_iter().filter(|path| !gone.contains(path)).collect();
+    let files: Vec<String> =
+        write::files_below(workspace.root(), ".claude")?.into_iter().filter(|path| !gone.contains(path)).collect();
     if !files.is_empty() {
-        kept.push(Kept { what: format!("{} in `.claude/`", counted(files.len(), "file")), remove: "git rm -r --cached .claude; rm -r .claude".to_owned() });
+        let mut names: Vec<&str> = files.iter().filter_map(|path| path.split('/').nth(1)).collect();
+        names.dedup();
+        kept.push(Kept {
+            what: format!("{} in `.claude/` ({})", counted(files.len(), "file"), names.join(", ")),
+            remove: "git rm -r --cached .claude; rm -r .claude".to_owned(),
+        });
     }
     if workspace.private().exists() {
         let shown = workspace.private().display().to_string();
-        kept.push(Kept { what: format!("this clone's own log and captured output in `{shown}`"), remove: format!("rm -r '{shown}'") });
+        kept.push(Kept {
+            what: format!("this clone's own log and captured output in `{shown}`"),
+            remove: format!("rm -r '{shown}'"),
+        });
     }
     let git = workspace.git()?;
     let tags = git.list_refs("refs/tags/checkpoint-*")?.len();

@@ -1,0 +1,6 @@
+//! Making a repository ready, settings, trust.
+
+pub(crate) mod config;
+pub(crate) mod init;
+pub(crate) mod trust;
+pub(crate) mod uninstall;
