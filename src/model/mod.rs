@@ -3,9 +3,11 @@
 //! Nothing here touches a file, a clock, git, a thread or a random number; whatever is needed is handed in.
 
 pub mod actor;
+pub mod agent;
 pub mod branch;
 pub mod change;
 pub mod checkpoint;
+pub mod claude;
 pub mod comparison;
 pub mod conversion;
 pub mod decision;
