@@ -1,4 +1,4 @@
-//! What a program prints: cut into lines, redacted, kept within a cap. Memory stays bounded whatever is printed.
+//! What a program prints: cut into lines, kept within a cap. Memory stays bounded whatever is printed.
 
 use std::{
     borrow::Cow,
@@ -12,9 +12,6 @@ use crate::host::{Doing, Result};
 
 /// The longest line that is handed on, in bytes; the rest of a longer one is dropped and counted.
 pub const MAX_LINE: usize = 4 * 1024 * 1024;
-
-/// Takes secrets out of a line before anybody sees it.
-pub type Redact = dyn for<'text> Fn(&'text str) -> Cow<'text, str>;
 
 /// Bytes in, lines out.
 #[derive(Debug, Default)]

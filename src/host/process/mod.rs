@@ -8,7 +8,6 @@ mod stop;
 mod variables;
 
 use std::{
-    borrow::Cow,
     ffi::OsString,
     io::{Read, Write},
     os::{
@@ -27,7 +26,11 @@ use rustix::{
 };
 
 use crate::{
-    host::{Error, Result, clock::Clock},
+    host::{
+        Error, Result,
+        clock::Clock,
+        secret::{self, Secrets},
+    },
     model::{
         id::StepId,
         process::{Exit, ProcessMark},
@@ -35,7 +38,7 @@ use crate::{
     },
 };
 
-pub use capture::{Captured, MAX_LINE, Redact};
+pub use capture::{Captured, MAX_LINE};
 pub use marked::{STEP_VARIABLE, end_marked, is_alive, mark_of, marked, own_mark};
 pub use stop::{Stop, stop_on_signals};
 pub use variables::Variables;
@@ -99,16 +102,22 @@ pub struct Program<'a> {
     pub output: Option<PathBuf>,
     /// How much of each stream is kept, in bytes.
     pub kept: usize,
-    /// Takes secrets out of each line.
-    pub redact: &'a Redact,
+    /// What is taken out of its output before anybody sees it.
+    pub secrets: &'a Secrets,
     /// The request to stop.
     pub stop: &'a Stop,
 }
 
 impl<'a> Program<'a> {
-    /// A program with the usual limits: ten minutes, no input, output in memory, no redaction.
+    /// A program with the usual limits: ten minutes, no input, output in memory.
     #[must_use]
-    pub fn new(invocation: Invocation, directory: &'a Path, variables: &'a Variables, stop: &'a Stop) -> Self {
+    pub fn new(
+        invocation: Invocation,
+        directory: &'a Path,
+        variables: &'a Variables,
+        secrets: &'a Secrets,
+        stop: &'a Stop,
+    ) -> Self {
         Self {
             invocation,
             directory,
@@ -120,7 +129,7 @@ impl<'a> Program<'a> {
             step: None,
             output: None,
             kept: KEPT,
-            redact: &|text| Cow::Borrowed(text),
+            secrets,
             stop,
         }
     }
@@ -212,9 +221,10 @@ enum Phase {
     Draining { until: Instant },
 }
 
-struct Tap {
+struct Tap<'a> {
     stream: Stream,
     pipe: Option<Box<dyn Pipe>>,
+    redaction: Option<secret::Stream<'a>>,
     lines: Lines,
     keeper: Keeper,
 }
@@ -229,7 +239,7 @@ struct Running<'a> {
     mark: ProcessMark,
     begun: Instant,
     cut: Option<Cut>,
-    taps: [Tap; 2],
+    taps: [Tap<'a>; 2],
     stdin: Option<std::process::ChildStdin>,
     written: usize,
     leftovers: usize,
@@ -262,7 +272,13 @@ impl<'a> Running<'a> {
             rustix::fs::fcntl_setfl(pipe, flags | OFlags::NONBLOCK).map_err(watched)?;
         }
         let [out, err] = keepers;
-        let tap = |stream, pipe, keeper| Tap { stream, pipe, lines: Lines::default(), keeper };
+        let tap = |stream, pipe, keeper| Tap {
+            stream,
+            pipe,
+            redaction: Some(program.secrets.stream()),
+            lines: Lines::default(),
+            keeper,
+        };
         let taps = [
             tap(Stream::Out, stdout.map(|pipe| Box::new(pipe) as Box<dyn Pipe>), out),
             tap(Stream::Err, stderr.map(|pipe| Box::new(pipe) as Box<dyn Pipe>), err),
@@ -296,10 +312,8 @@ impl<'a> Running<'a> {
             nap = if open { Duration::from_millis(1) } else { (nap * 2).min(TICK) };
             self.move_bytes(wait, hear)?;
         }
-        let redact = self.program.redact;
         for tap in &mut self.taps {
-            let (stream, keeper) = (tap.stream, &mut tap.keeper);
-            tap.lines.finish(&mut |line| hand_on(line, stream, redact, keeper, hear))?;
+            tap.finish(hear)?;
         }
         Ok(())
     }
@@ -366,9 +380,8 @@ impl<'a> Running<'a> {
             }
         }
         self.feed();
-        let redact = self.program.redact;
         for tap in &mut self.taps {
-            tap.drain(redact, hear)?;
+            tap.drain(hear)?;
         }
         Ok(())
     }
@@ -419,17 +432,17 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Tap {
+impl Tap<'_> {
     /// Reads what is there, but not for ever: a flood must not keep us from looking at the clock.
-    fn drain(&mut self, redact: &Redact, hear: &mut dyn FnMut(Heard<'_>) -> Result<()>) -> Result<()> {
+    fn drain(&mut self, hear: &mut dyn FnMut(Heard<'_>) -> Result<()>) -> Result<()> {
         let mut buffer = [0; 16 * 1024];
         for _ in 0..64 {
             let Some(pipe) = &mut self.pipe else { return Ok(()) };
             match pipe.read(&mut buffer) {
                 Ok(0) => self.pipe = None,
                 Ok(count) => {
-                    let (stream, keeper) = (self.stream, &mut self.keeper);
-                    self.lines.push(&buffer[..count], &mut |line| hand_on(line, stream, redact, keeper, hear))?;
+                    let clean = self.redaction.as_mut().map(|redaction| redaction.push(&buffer[..count])).unwrap_or_default();
+                    self.hand_on(&clean, hear)?;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -438,18 +451,25 @@ impl Tap {
         }
         Ok(())
     }
-}
 
-fn hand_on(
-    line: &str,
-    stream: Stream,
-    redact: &Redact,
-    keeper: &mut Keeper,
-    hear: &mut dyn FnMut(Heard<'_>) -> Result<()>,
-) -> Result<()> {
-    let line = redact(line);
-    keeper.keep(&line)?;
-    hear(Heard::Line(stream, &line))
+    /// Hands on what was held back until the end.
+    fn finish(&mut self, hear: &mut dyn FnMut(Heard<'_>) -> Result<()>) -> Result<()> {
+        let rest = self.redaction.take().map(secret::Stream::finish).unwrap_or_default();
+        self.hand_on(&rest, hear)?;
+        let (stream, keeper) = (self.stream, &mut self.keeper);
+        self.lines.finish(&mut |line| {
+            keeper.keep(line)?;
+            hear(Heard::Line(stream, line))
+        })
+    }
+
+    fn hand_on(&mut self, clean: &[u8], hear: &mut dyn FnMut(Heard<'_>) -> Result<()>) -> Result<()> {
+        let (stream, keeper) = (self.stream, &mut self.keeper);
+        self.lines.push(clean, &mut |line| {
+            keeper.keep(line)?;
+            hear(Heard::Line(stream, line))
+        })
+    }
 }
 
 fn not_started(program: &Program<'_>, name: &OsString, error: &std::io::Error) -> Error {
