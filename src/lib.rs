@@ -5,6 +5,7 @@
 //! - [`model`]: what things are; pure values and decisions.
 //! - [`host`]: what we touch; git, the store, processes, the clock.
 //! - [`ops`]: what can be done; each verb one function that returns data.
+//! - [`run`]: what keeps going; agents at work.
 //! - [`cli`]: who asks first; the command line.
 
 pub mod model;
@@ -12,5 +13,7 @@ pub mod model;
 pub mod host;
 
 pub mod ops;
+
+pub mod run;
 
 pub mod cli;

@@ -45,6 +45,11 @@ impl Context {
         Ok(Self { shared, environment })
     }
 
+    /// What surrounds the command.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// Finds the workspace around the directory that the command was typed in.
     pub(crate) fn workspace(&self) -> Result<Workspace> {
         let clock = Clock::of(&self.environment);

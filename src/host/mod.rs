@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod clock;
+pub mod confined;
 pub mod environment;
 pub mod failpoint;
 pub mod git;

@@ -29,6 +29,7 @@ pub struct Reading {
     refused: Option<(Option<Timestamp>, String)>,
     error: Option<String>,
     last: Option<Last>,
+    said: Option<String>,
 }
 
 /// The fields of a `result` line that tell how it went.
@@ -102,6 +103,18 @@ impl Reading {
         self.client.as_ref()
     }
 
+    /// Whether a `result` line was read.
+    #[must_use]
+    pub fn has_result(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// What was said last.
+    #[must_use]
+    pub fn last_words(&self) -> Option<&str> {
+        self.said.as_deref()
+    }
+
     fn counted(&self) -> Usage {
         let mut usage = Usage::default();
         self.messages.values().for_each(|(model, tally)| usage.add(model, *tally));
@@ -115,7 +128,11 @@ impl Reading {
         }
         for block in blocks(value) {
             match text(block, "/type") {
-                Some("text") => signals.push(Signal::Text(cut(text(block, "/text").unwrap_or_default()))),
+                Some("text") => {
+                    let words = cut(text(block, "/text").unwrap_or_default());
+                    self.said = Some(words.clone());
+                    signals.push(Signal::Text(words));
+                }
                 Some("tool_use") => signals
                     .push(Signal::Tool { name: text(block, "/name").unwrap_or_default().to_owned(), target: target(block) }),
                 _ => {}

@@ -26,6 +26,7 @@ pub mod progress;
 pub mod proposal;
 pub mod question;
 pub mod record;
+pub mod recording;
 pub mod refusal;
 pub mod rollback;
 pub mod schema;

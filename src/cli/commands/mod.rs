@@ -1,5 +1,6 @@
 //! The list of commands and the way from arguments to one of them.
 
+mod replay_agent;
 mod session;
 mod setup;
 
@@ -39,6 +40,8 @@ enum Command {
     /// One stretch of work: start, look at it, pause, end
     #[command(subcommand)]
     Session(session::Session),
+    #[command(hide = true)]
+    ReplayAgent(replay_agent::ReplayAgent),
 }
 
 impl Command {
@@ -49,6 +52,7 @@ impl Command {
             Self::Config(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Session(command) => command.run(context),
+            Self::ReplayAgent(command) => command.run(context),
         }
     }
 }

@@ -1,0 +1,5 @@
+//! Floor 3, what keeps going: agents at work.
+//!
+//! Long-lived loops live here; what they decide is decided on floor 0, what they do is done by floors 1 and 2.
+
+pub mod agent;
