@@ -2,8 +2,6 @@
 //!
 //! Nothing here knows one particular client: `model::claude` reads its stream, `run::agent` starts programs.
 
-use std::{collections::BTreeMap, ops::AddAssign};
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +10,7 @@ use crate::model::{
     process::{Exit, ProcessMark},
     refusal::Refusal,
     time::Timestamp,
+    usage::Usage,
 };
 
 /// The most characters of an agent's own words that are kept in an outcome.
@@ -102,82 +101,6 @@ pub fn cut(words: &str) -> String {
     }
 }
 
-/// Tokens and money, for one model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Tally {
-    /// Tokens read, without those that came from a cache or went into one.
-    pub input_tokens: u64,
-    /// Tokens written.
-    pub output_tokens: u64,
-    /// Tokens read from a cache.
-    pub cache_read_tokens: u64,
-    /// Tokens put into a cache.
-    pub cache_written_tokens: u64,
-    /// Money, in millionths of a dollar.
-    pub cost_micros: u64,
-}
-
-impl Tally {
-    fn map(self, other: Self, each: impl Fn(u64, u64) -> u64) -> Self {
-        Self {
-            input_tokens: each(self.input_tokens, other.input_tokens),
-            output_tokens: each(self.output_tokens, other.output_tokens),
-            cache_read_tokens: each(self.cache_read_tokens, other.cache_read_tokens),
-            cache_written_tokens: each(self.cache_written_tokens, other.cache_written_tokens),
-            cost_micros: each(self.cost_micros, other.cost_micros),
-        }
-    }
-
-    /// All tokens, whatever they cost.
-    #[must_use]
-    pub fn tokens(self) -> u64 {
-        [self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_written_tokens]
-            .iter()
-            .fold(0, |sum, tokens| sum.saturating_add(*tokens))
-    }
-}
-
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        *self = self.map(other, u64::saturating_add);
-    }
-}
-
-/// What was used, by model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Usage(pub BTreeMap<String, Tally>);
-
-impl Usage {
-    /// Adds what a model used.
-    pub fn add(&mut self, model: &str, tally: Tally) {
-        *self.0.entry(model.to_owned()).or_default() += tally;
-    }
-
-    /// The sum over all models.
-    #[must_use]
-    pub fn total(&self) -> Tally {
-        let mut total = Tally::default();
-        self.0.values().for_each(|tally| total += *tally);
-        total
-    }
-
-    /// What this has more than `earlier`; never less than nothing.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> Self {
-        let less = |(model, tally): (&String, &Tally)| {
-            (model.clone(), tally.map(earlier.0.get(model).copied().unwrap_or_default(), u64::saturating_sub))
-        };
-        Self(self.0.iter().map(less).filter(|(_, tally)| *tally != Tally::default()).collect())
-    }
-}
-
-impl AddAssign<&Self> for Usage {
-    fn add_assign(&mut self, other: &Self) {
-        other.0.iter().for_each(|(model, tally)| self.add(model, *tally));
-    }
-}
-
 /// What an agent lets us know while it works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -227,47 +150,4 @@ pub fn conversation(random: &str) -> ClientId {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn usage(input: u64, cost: u64) -> Usage {
-        Usage(BTreeMap::from([("m".to_owned(), Tally { input_tokens: input, cost_micros: cost, ..Tally::default() })]))
-    }
-
-    #[test]
-    fn usage_adds_up_and_the_difference_is_never_negative() {
-        let mut sum = usage(100, 5);
-        sum += &usage(20, 1);
-        assert_eq!(sum, usage(120, 6));
-        assert_eq!(sum.since(&usage(100, 5)), usage(20, 1));
-        assert_eq!(sum.since(&usage(500, 500)), Usage::default());
-        assert_eq!(sum.total().tokens(), 120);
-    }
-
-    #[test]
-    fn a_conversation_id_is_a_uuid() {
-        let id = conversation("seed");
-        let parts: Vec<usize> = id.as_str().split('-').map(str::len).collect();
-        assert_eq!(parts, [8, 4, 4, 4, 12]);
-        assert_eq!(&id.as_str()[14..15], "4");
-        assert!("89ab".contains(&id.as_str()[19..20]));
-        assert_ne!(id, conversation("other"));
-    }
-
-    #[test]
-    fn an_exit_code_is_all_that_a_plain_program_says() {
-        assert_eq!(Outcome::of_exit(Exit::Code(0), Some("done")), Outcome::Finished { summary: "done".into() });
-        assert_eq!(Outcome::of_exit(Exit::Code(2), Some("bad")), Outcome::Failed { why: "exit code 2: bad".into() });
-        assert_eq!(Outcome::of_exit(Exit::Signal(9), None), Outcome::Killed { signal: 9 });
-        let long = Outcome::of_exit(Exit::Code(0), Some(&"ä".repeat(MAX_WORDS + 1)));
-        assert!(matches!(long, Outcome::Finished { summary } if summary.chars().count() == MAX_WORDS + 1));
-    }
-
-    #[test]
-    fn an_outcome_survives_its_written_form() {
-        let outcome = Outcome::Limit { until: Timestamp::from_millisecond(1_795_203_243_000).ok(), limit: "five_hour".into() };
-        let text = serde_json::to_string(&outcome).expect("plain data");
-        assert_eq!(text, r#"{"is":"limit","until":"2026-11-20T19:34:03.000Z","limit":"five_hour"}"#);
-        assert_eq!(serde_json::from_str::<Outcome>(&text).expect("reads"), outcome);
-    }
-}
+mod tests;

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::model::{
-    agent::{Outcome, Signal, Tally, Usage, cut},
+    agent::{Outcome, Signal, cut},
     id::ClientId,
     process::Exit,
     time::Timestamp,
+    usage::{Tally, Usage},
 };
 
 /// The most characters of what a tool is used on.
@@ -94,7 +95,7 @@ impl Reading {
             (None, Some(cumulative)) => cumulative.since(resumed.unwrap_or(&Usage::default())),
             (None, None) => self.counted(),
         };
-        (self.outcome(exit, resumed.is_some(), complaint), usage)
+        (self.outcome(exit, resumed, complaint), usage)
     }
 
     /// The conversation, as soon as the client told it.
@@ -196,7 +197,7 @@ impl Reading {
         });
     }
 
-    fn outcome(&self, exit: Exit, resumed: bool, complaint: Option<&str>) -> Outcome {
+    fn outcome(&self, exit: Exit, resumed: Option<&Usage>, complaint: Option<&str>) -> Outcome {
         let code = match exit {
             Exit::TimedOut | Exit::Stopped | Exit::Signal(_) => return Outcome::of_exit(exit, None),
             Exit::Code(code) => code,
@@ -227,7 +228,7 @@ impl Reading {
             (true, _) => match last.subtype.as_str() {
                 "error_max_turns" => Outcome::MaxTurns,
                 "error_max_budget_usd" => Outcome::Budget,
-                "error_during_execution" if resumed && last.turns == 0 => Outcome::Forgotten,
+                "error_during_execution" if resumed.is_some() && last.turns == 0 => Outcome::Forgotten,
                 "error_during_execution" => failed(),
                 _ if last.status.is_some() || self.error.is_some() => self.server_error(last),
                 _ => failed(),

@@ -38,4 +38,5 @@ pub mod task;
 pub mod time;
 pub mod todo;
 pub mod trust;
+pub mod usage;
 pub mod yaml;

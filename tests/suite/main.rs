@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests play the user, who touches the machine")]
 #![expect(clippy::panic, reason = "a test says no by panicking")]
 
+mod agents;
 mod repositories;
 mod sandbox;
 mod tidy;

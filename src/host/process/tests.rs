@@ -1,9 +1,23 @@
 //! Every way in which a program can misbehave, with real processes.
 
-use std::{cell::RefCell, fs};
+use std::{
+    cell::RefCell,
+    fs,
+    io::Read as _,
+    os::unix::process::CommandExt as _,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use super::*;
-use crate::{host::environment::Environment, model::refusal::Code};
+use crate::{
+    host::{environment::Environment, secret::Secrets},
+    model::{
+        id::StepId,
+        process::Exit,
+        refusal::{Code, Refusal},
+    },
+};
 
 fn variables() -> Variables {
     Variables::inherited(&Environment::of_process().expect("has surroundings"))

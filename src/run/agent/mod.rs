@@ -20,8 +20,9 @@ use crate::{
         secret::Secrets,
     },
     model::{
-        agent::{Outcome, Signal, Usage},
+        agent::{Outcome, Signal},
         id::{ClientId, StepId, TaskId},
+        usage::Usage,
     },
 };
 

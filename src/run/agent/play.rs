@@ -145,15 +145,17 @@ fn run(invocation: Invocation, stage: &Stage<'_>, say: &mut dyn FnMut(Stream, &s
 fn tool(step: &Step) -> Option<(&'static str, Value)> {
     let shell = |command: String| Some(("Bash", json!({ "command": command })));
     match step {
-        Step::Write(write) => match std::str::from_utf8(&write.bytes) {
-            Ok(text) => Some(("Write", json!({ "file_path": write.path, "content": text }))),
-            Err(_) => Some(("WriteBytes", json!({ "file_path": write.path }))),
-        },
+        Step::Write(write) => {
+            let mut input = serde_json::to_value(write).ok()?;
+            let path = input.as_object_mut()?.remove("path")?;
+            input["file_path"] = path;
+            Some(("Write", input))
+        }
         Step::Patch(patch) => Some((
             "Edit",
             json!({ "file_path": patch.path, "old_string": patch.find, "new_string": patch.replace, "replace_all": patch.all }),
         )),
-        Step::Link(link) => Some(("Link", json!({ "file_path": link.path }))),
+        Step::Link(link) => Some(("Link", json!({ "file_path": link.path, "target": link.target }))),
         Step::Delete(path) => Some(("Delete", json!({ "file_path": path }))),
         Step::Run(Run::Argv(words)) => shell(words.join(" ")),
         Step::Run(Run::Shell(text)) => shell(text.clone()),

@@ -15,7 +15,7 @@ use crate::{
         change::{Change, TreePath},
         claude::blocks,
         process::Exit,
-        recording::{Link, Patch, Run, Step, Write},
+        recording::{Link, Patch, Run, Step, Write, from_hex},
         refusal::Refusal,
     },
 };
@@ -108,9 +108,13 @@ impl Recorder {
         let input = |name: &str| block.pointer("/input")?.get(name)?.as_str();
         match block.pointer("/name").and_then(Value::as_str)? {
             "Write" => {
-                let bytes = input("content")?.as_bytes().to_owned();
-                Some(Step::Write(Write { path: self.path(input("file_path")?)?, bytes, executable: None }))
+                // A client writes text only; what a recording plays may be bytes, and may be executable.
+                let bytes = input("content").map(|text| text.as_bytes().to_owned()).or_else(|| from_hex(input("hex")?))?;
+                let executable = block.pointer("/input/executable").and_then(Value::as_bool);
+                Some(Step::Write(Write { path: self.path(input("file_path")?)?, bytes, executable }))
             }
+            "Link" => Some(Step::Link(Link { path: self.path(input("file_path")?)?, target: input("target")?.to_owned() })),
+            "Delete" => Some(Step::Delete(self.path(input("file_path")?)?)),
             "Edit" => {
                 let (path, find) = (self.path(input("file_path")?)?, input("old_string")?.to_owned());
                 let replace = input("new_string")?.to_owned();

@@ -8,9 +8,10 @@ use crate::{
         process::{self, Finished, Heard, Invocation, Program, STEP_VARIABLE, Stream, Variables},
     },
     model::{
-        agent::{Outcome, Signal, Usage, cut},
+        agent::{Outcome, Signal, cut},
         claude::Reading,
         refusal::{Code, Refusal},
+        usage::Usage,
     },
     run::agent::{Attempt, Conclusion, Hear},
 };
