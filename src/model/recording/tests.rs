@@ -21,11 +21,11 @@ fn the_first_part_that_fits_the_task_and_attempt_is_played() {
 steps: [say: others]
 attempts:
   - when: {task: Fix the parser, attempt: 2}
-steps: [say: second]
+    steps: [say: second]
   - when: {task: Fix the parser}
-steps: [say: first]
+    steps: [say: first]
   - when: {attempt: 3}
-steps: [say: third]
+    steps: [say: third]
 ",
     )
     .expect("it is a recording");

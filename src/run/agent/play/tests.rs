@@ -52,9 +52,9 @@ fn every_kind_of_step_is_done_and_told_as_a_client_would() {
     out {"message":{"content":[{"content":"","is_error":false,"tool_use_id":"step-2","type":"tool_result"}]},"type":"user"}
     out {"message":{"content":[{"id":"step-3","input":{"file_path":"src/a.txt","new_string":"three","old_string":"two","replace_all":false},"name":"Edit","type":"tool_use"}]},"type":"assistant"}
     out {"message":{"content":[{"content":"","is_error":false,"tool_use_id":"step-3","type":"tool_result"}]},"type":"user"}
-    out {"message":{"content":[{"id":"step-4","input":{"file_path":"raw"},"name":"WriteBytes","type":"tool_use"}]},"type":"assistant"}
+    out {"message":{"content":[{"id":"step-4","input":{"executable":true,"file_path":"raw","hex":"ff00"},"name":"Write","type":"tool_use"}]},"type":"assistant"}
     out {"message":{"content":[{"content":"","is_error":false,"tool_use_id":"step-4","type":"tool_result"}]},"type":"user"}
-    out {"message":{"content":[{"id":"step-5","input":{"file_path":"l"},"name":"Link","type":"tool_use"}]},"type":"assistant"}
+    out {"message":{"content":[{"id":"step-5","input":{"file_path":"l","target":"src/a.txt"},"name":"Link","type":"tool_use"}]},"type":"assistant"}
     out {"message":{"content":[{"content":"","is_error":false,"tool_use_id":"step-5","type":"tool_result"}]},"type":"user"}
     out {"message":{"content":[{"id":"step-6","input":{"file_path":"old"},"name":"Delete","type":"tool_use"}]},"type":"assistant"}
     out {"message":{"content":[{"content":"","is_error":false,"tool_use_id":"step-6","type":"tool_result"}]},"type":"user"}
