@@ -32,7 +32,17 @@ const FUEL: u64 = 2_000_000;
 const STACK: usize = 256 * 1024 * 1024;
 
 /// What this program ships, by name.
-const SHIPPED: &[(&str, &str)] = &[("autonomy.toml", include_str!("../../templates/autonomy.toml"))];
+const SHIPPED: &[(&str, &str)] = &[
+    ("autonomy.toml", include_str!("../../templates/autonomy.toml")),
+    ("pages/BLOCKERS.md.j2", include_str!("../../templates/pages/BLOCKERS.md.j2")),
+    ("pages/CURRENT_FOCUS.md.j2", include_str!("../../templates/pages/CURRENT_FOCUS.md.j2")),
+    ("pages/DECISION_LOG.md.j2", include_str!("../../templates/pages/DECISION_LOG.md.j2")),
+    ("pages/NEXT_ACTIONS.md.j2", include_str!("../../templates/pages/NEXT_ACTIONS.md.j2")),
+    ("pages/PROGRESS_LOG.md.j2", include_str!("../../templates/pages/PROGRESS_LOG.md.j2")),
+    ("pages/PROGRESS_SUMMARY.md.j2", include_str!("../../templates/pages/PROGRESS_SUMMARY.md.j2")),
+    ("pages/README.md.j2", include_str!("../../templates/pages/README.md.j2")),
+    ("pages/current_session.j2", include_str!("../../templates/pages/current_session.j2")),
+];
 
 /// The templates of one work tree.
 #[derive(Clone, Debug)]
@@ -147,11 +157,14 @@ impl io::Write for Bounded {
     }
 }
 
+/// A file's name, or one in a folder such as `pages/`.
 fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= id::MAX_NAME
-        && !name.starts_with('.')
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    let plain = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    name.len() <= id::MAX_NAME && name.split('/').count() <= 2 && name.split('/').all(plain)
 }
 
 #[cfg(test)]
@@ -207,7 +220,7 @@ mod tests {
         fs::write(directory.join("big.md"), "x".repeat(300_000)).expect("written");
         fs::write(directory.join("latin.md"), b"na\xefve").expect("written");
         let refused = |name: &str| templates.source(name).expect_err(name).to_string();
-        for name in ["../x", "/etc/passwd", "", ".hidden", "a/b"] {
+        for name in ["../x", "/etc/passwd", "", ".hidden", "a/../b", "a/b/c", "a/"] {
             assert!(refused(name).contains("is not the name of a template"), "{name}");
         }
         assert!(refused("link.md").contains("symbolic link"));
@@ -222,8 +235,10 @@ mod tests {
     #[test]
     fn the_shipped_ones_are_those_of_the_folder() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
-        let entries = fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("readable").file_name());
-        let mut files: Vec<String> = entries.map(|name| name.to_str().expect("plain").to_owned()).collect();
+        let entries = walkdir::WalkDir::new(&folder).into_iter().map(|entry| entry.expect("readable"));
+        let name = |entry: walkdir::DirEntry| entry.path().strip_prefix(&folder).expect("below").to_str().map(str::to_owned);
+        let mut files: Vec<String> =
+            entries.filter(|entry| entry.file_type().is_file()).map(|entry| name(entry).expect("plain")).collect();
         files.sort();
         let mut shipped: Vec<String> = Templates::shipped().map(str::to_owned).collect();
         shipped.sort();

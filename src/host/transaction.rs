@@ -99,9 +99,9 @@ impl<'a> Transaction<'a> {
     /// Refuses a name that is taken.
     pub fn begin(workspace: &'a Workspace, session: &SessionId, facts: &[Fact]) -> Result<Self> {
         exclude::ensure(workspace.common_directory())?;
-        let transaction = Self { ledger: Ledger::begin(workspace, session, facts)? };
+        let mut transaction = Self { ledger: Ledger::begin(workspace, session, facts)? };
         record::mark_applied(&transaction.ledger)?;
-        pages::refresh(&transaction.ledger, facts);
+        pages::refresh(&mut transaction.ledger, facts);
         Ok(transaction)
     }
 
@@ -114,7 +114,7 @@ impl<'a> Transaction<'a> {
         let (appended, value) = self.ledger.append(decide)?;
         if !appended.is_empty() {
             record::apply(&self.ledger)?;
-            pages::refresh(&self.ledger, &appended);
+            pages::refresh(&mut self.ledger, &appended);
         }
         Ok(value)
     }

@@ -143,6 +143,19 @@ pub enum Verdict {
     Broken,
 }
 
+impl Verdict {
+    /// The word for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Red => "red",
+            Self::TimedOut => "timed out",
+            Self::Broken => "broken",
+        }
+    }
+}
+
 /// What happened. Words on disk are `noun.past_participle`; fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind")]

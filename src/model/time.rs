@@ -41,6 +41,12 @@ impl Timestamp {
         self.0.strftime("%Y-%m-%d %H:%M").to_string()
     }
 
+    /// `YYYY-mm-ddTHH:MM:SSZ`: ISO 8601 with the zone, to the second.
+    #[must_use]
+    pub fn second(self) -> String {
+        self.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
     /// How long after `earlier` this is; nothing when it is not after.
     #[must_use]
     pub fn since(self, earlier: Self) -> Lapse {

@@ -8,4 +8,5 @@
 mod agents;
 mod repositories;
 mod sandbox;
+mod tell;
 mod tidy;

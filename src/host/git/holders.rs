@@ -80,7 +80,15 @@ impl Repository {
         Ok(None)
     }
 
+    /// Whether an entry of the stash holds any file at `path`: `git stash pop` would not overwrite one that lies there.
+    #[must_use]
+    pub fn stash_holds(&self, path: &TreePath) -> bool {
+        self.stashed(path, &|_| true).is_some()
+    }
+
     fn stashed(&self, path: &TreePath, wanted: &dyn Fn(git2::Oid) -> bool) -> Option<usize> {
+        // Asking for the reflog of a ref that is not there would make one.
+        self.raw.find_reference("refs/stash").ok()?;
         let reflog = self.raw.reflog("refs/stash").ok()?;
         for (number, entry) in reflog.iter().enumerate() {
             let Ok(stash) = self.raw.find_commit(entry.id_new()) else { continue };

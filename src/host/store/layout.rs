@@ -87,6 +87,18 @@ pub fn applied(directory: &Path) -> PathBuf {
     directory.join("applied")
 }
 
+/// The number of the last event that every page of the session shows.
+#[must_use]
+pub fn rendered(directory: &Path) -> PathBuf {
+    directory.join("rendered")
+}
+
+/// People's text in the pages of the session in `directory`.
+#[must_use]
+pub fn pages(directory: &Path) -> PathBuf {
+    directory.join("pages")
+}
+
 /// Which work tree and clients a live session belongs to.
 #[must_use]
 pub fn binding(directory: &Path) -> PathBuf {

@@ -196,6 +196,14 @@ impl<'a> Ledger<'a> {
         Ok((appended, value))
     }
 
+    /// Folds what other processes have appended meanwhile.
+    ///
+    /// # Errors
+    /// Fails when the log cannot be read, and refuses a damaged one.
+    pub fn catch_up(&mut self) -> Result<()> {
+        self.log.catch_up()
+    }
+
     /// The directory beside the log.
     #[must_use]
     pub fn directory(&self) -> PathBuf {

@@ -6,6 +6,7 @@
 pub mod binding;
 pub mod bytes;
 pub mod exclude;
+pub mod holdings;
 pub mod layout;
 pub mod ledger;
 pub mod lock;

@@ -1,8 +1,229 @@
 //! Pages of a live session, rendered from its state after each command.
 //!
-//! A page never stops a command: what happened is in the log. A page that cannot be updated is named on stderr.
+//! A page never stops a command: what happened is in the log. A page that cannot be updated is named on stderr and left as
+//! it is. People's text in a page is kept beside the log as well, so that it comes back with a page that was taken away.
 
-use crate::{host::store::ledger::Ledger, model::event::Fact};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    host::{
+        Doing, Error, Result,
+        store::{
+            binding::Binding,
+            bytes, holdings, layout,
+            ledger::Ledger,
+            overview::Overview,
+            write::{self, Durability},
+        },
+        template::Templates,
+    },
+    model::{
+        change::TreePath,
+        event::Fact,
+        holdings::Holdings,
+        id::SessionId,
+        page,
+        record::RecordKind,
+        refusal::{Code, Refusal},
+        session_page::{SessionPage, without_markers},
+    },
+};
+
+/// How often a page is rendered again because another process was faster.
+const ROUNDS: usize = 16;
 
 /// Renders the pages that `facts` change.
-pub fn refresh(_ledger: &Ledger<'_>, _facts: &[Fact]) {}
+pub fn refresh(ledger: &mut Ledger<'_>, facts: &[Fact]) {
+    let Some(session) = ledger.session().cloned() else { return };
+    let own = ledger.state().seq;
+    let before = own.saturating_sub(facts.len() as u64);
+    let pages: Vec<SessionPage> =
+        SessionPage::ALL.into_iter().filter(|page| facts.iter().any(|fact| page.changed_by(fact))).collect();
+    let was_whole = rendered_up_to(ledger) == Some(before) || before == 0;
+    render(ledger, &session, &pages);
+    if was_whole {
+        remember(ledger, own);
+    }
+}
+
+/// Renders the pages that are gone, and all of them when a command died before it rendered its own.
+pub fn heal(ledger: &mut Ledger<'_>) {
+    let Some(session) = ledger.session().cloned() else { return };
+    let folder = Folder::of(ledger, &session);
+    let last = ledger.state().seq;
+    let behind = rendered_up_to(ledger) != Some(last);
+    let gone = |page: &SessionPage| fs::metadata(folder.place(*page)).map_or(true, |found| found.len() == 0);
+    let pages: Vec<SessionPage> = SessionPage::ALL.into_iter().filter(|page| behind || gone(page)).collect();
+    if !pages.is_empty() {
+        render(ledger, &session, &pages);
+        remember(ledger, last);
+    }
+}
+
+fn render(ledger: &mut Ledger<'_>, session: &SessionId, pages: &[SessionPage]) {
+    if pages.is_empty() {
+        return;
+    }
+    let folder = Folder::of(ledger, session);
+    for _ in 0..ROUNDS {
+        let seq = ledger.state().seq;
+        put_all(ledger, &folder, pages);
+        // Whoever renames last has to have seen the last event: another process may have appended while this one rendered.
+        if ledger.catch_up().is_err() || ledger.state().seq == seq {
+            return;
+        }
+    }
+}
+
+fn put_all(ledger: &Ledger<'_>, folder: &Folder, pages: &[SessionPage]) {
+    let workspace = ledger.workspace();
+    let holdings = match records(ledger, pages) {
+        Ok(holdings) => holdings,
+        Err(error) => return workspace.notice(format!("the session's pages were left as they are: {error}")),
+    };
+    let templates = Templates::of(workspace.root());
+    for page in pages {
+        let Some(values) = page.values(ledger.state(), &holdings, ledger.at()) else { continue };
+        let put = values
+            .map_err(|error| Error::from(Refusal::new(Code::Bug, format!("cannot put the page into data: {error}"))))
+            .and_then(|values| templates.render(page.template(), &values))
+            .and_then(|rendered| folder.put(ledger, *page, &workspace.secrets().redact(&rendered)));
+        if let Err(error) = put {
+            workspace.notice(format!("{}; the page was left as it is", error.refusal().message));
+        }
+    }
+}
+
+fn records(ledger: &Ledger<'_>, pages: &[SessionPage]) -> Result<Holdings> {
+    let mut wanted: Vec<RecordKind> = Vec::new();
+    for kind in pages.iter().flat_map(|page| page.needs()) {
+        if !wanted.contains(kind) {
+            wanted.push(*kind);
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(Holdings::default());
+    }
+    let workspace = ledger.workspace();
+    let (holdings, unreadable) = holdings::read(workspace, &Overview::read(workspace)?, &wanted)?;
+    for refusal in unreadable {
+        workspace.notice(format!("the pages leave out a record: {}", refusal.message));
+    }
+    Ok(holdings)
+}
+
+/// Where the pages of one session lie.
+struct Folder {
+    root: PathBuf,
+    session: SessionId,
+    kept: PathBuf,
+}
+
+impl Folder {
+    /// The pages lie in the work tree that the session is bound to, wherever the command was typed.
+    fn of(ledger: &Ledger<'_>, session: &SessionId) -> Self {
+        let directory = ledger.directory();
+        let bound = Binding::read(&directory).ok().flatten().map(|binding| binding.work_tree).filter(|root| root.is_dir());
+        let root = bound.unwrap_or_else(|| ledger.workspace().root().to_owned());
+        Self { root, session: session.clone(), kept: layout::pages(&directory) }
+    }
+
+    fn relative(&self, page: SessionPage) -> String {
+        match page {
+            SessionPage::Current => layout::CURRENT_SESSION.to_owned(),
+            SessionPage::Readme
+            | SessionPage::Focus
+            | SessionPage::Progress
+            | SessionPage::Next
+            | SessionPage::Decisions
+            | SessionPage::Blockers
+            | SessionPage::Summary => format!("{}/{}", layout::session_folder(&self.session), page.file()),
+        }
+    }
+
+    fn place(&self, page: SessionPage) -> PathBuf {
+        self.root.join(self.relative(page))
+    }
+
+    fn put(&self, ledger: &Ledger<'_>, page: SessionPage, rendered: &str) -> Result<()> {
+        let relative = self.relative(page);
+        let place = write::inside(&self.root, &relative)?;
+        let there = read_text(&place, &relative)?;
+        let Some(block) = page.block() else {
+            return self.put_whole(ledger, there.as_deref(), &relative, rendered);
+        };
+        let kept = self.kept.join(page.file());
+        // An emptied page is one that was taken away: only its file is left.
+        let base = match there.as_ref().filter(|text| !text.is_empty()) {
+            Some(text) => Some(text.clone()),
+            None if waits(ledger, &relative) => return Ok(()),
+            None => read_text(&kept, &relative)?,
+        };
+        let updated = page::update(base.as_deref(), block, &without_markers(rendered))
+            .map_err(|error| Error::from(error.refusal(&relative)))?;
+        if there.as_ref() != Some(&updated.text) {
+            let place = write::prepare_below(&self.root, &relative)?;
+            write::replace(&place, updated.text.as_bytes(), Durability::Derived)?;
+        }
+        keep_peoples_text(&kept, block, &updated.text)
+    }
+
+    fn put_whole(&self, ledger: &Ledger<'_>, there: Option<&str>, relative: &str, rendered: &str) -> Result<()> {
+        if ledger.state().is_ended() {
+            let ours = there.is_some_and(|text| text.lines().any(|line| line == format!("session: {}", self.session)));
+            let place = self.root.join(relative);
+            return if ours { fs::remove_file(&place).doing("take away the pointer", &place) } else { Ok(()) };
+        }
+        if there == Some(rendered) || (there.is_none() && waits(ledger, relative)) {
+            return Ok(());
+        }
+        let place = write::prepare_below(&self.root, relative)?;
+        write::replace(&place, rendered.as_bytes(), Durability::Derived)
+    }
+}
+
+/// Whether a page that is gone must stay away: `git stash pop` does not overwrite a file that lies in its way.
+fn waits(ledger: &Ledger<'_>, relative: &str) -> bool {
+    let Ok(path) = TreePath::new(relative) else { return false };
+    ledger.workspace().git().is_ok_and(|git| git.stash_holds(&path))
+}
+
+/// Keeps what is not ours of a page beside the log: the page with its block emptied, so that it changes only with the text
+/// of people.
+fn keep_peoples_text(kept: &Path, block: &str, text: &str) -> Result<()> {
+    if page::people_text(text).trim().is_empty() {
+        return match fs::remove_file(kept) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).doing("forget the text kept in", kept),
+            Ok(()) | Err(_) => Ok(()),
+        };
+    }
+    let Ok(emptied) = page::update(Some(text), block, "") else { return Ok(()) };
+    if write::read_capped(kept, bytes::CAP)?.as_deref() == Some(emptied.text.as_bytes()) {
+        return Ok(());
+    }
+    if let Some(parent) = kept.parent() {
+        write::make_directory(parent)?;
+    }
+    write::replace(kept, emptied.text.as_bytes(), Durability::Derived)
+}
+
+fn read_text(place: &Path, relative: &str) -> Result<Option<String>> {
+    let Some(content) = write::read_capped(place, bytes::CAP)? else { return Ok(None) };
+    String::from_utf8(content).map(Some).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
+        Refusal::usage(format!("cannot update `{relative}`: line {line}: not UTF-8")).into()
+    })
+}
+
+/// The number of the last event that all pages show, when it is known.
+fn rendered_up_to(ledger: &Ledger<'_>) -> Option<u64> {
+    fs::read_to_string(layout::rendered(&ledger.directory())).ok()?.trim().parse().ok()
+}
+
+fn remember(ledger: &Ledger<'_>, seq: u64) {
+    // Without the mark the next command renders all pages again, which is right as well.
+    fs::write(layout::rendered(&ledger.directory()), format!("{seq}\n")).ok();
+}

@@ -11,6 +11,7 @@ use crate::{
             layout::Private,
             ledger::{Ledger, Target},
             lock::CloneLock,
+            pages,
             publish::{self, Publication, Published},
             record,
         },
@@ -42,6 +43,7 @@ pub fn finish(ledger: &mut Ledger<'_>) -> Result<Published> {
     let Some(session) = ledger.session().cloned() else {
         return Err(Refusal::usage("the clone's own log does not end").into());
     };
+    pages::heal(ledger);
     let subject = format!("autonomy: end session {session}");
     let published = publish::publish(ledger, &Publication { subject, ..Publication::default() })?;
     publish::pin(ledger)?;

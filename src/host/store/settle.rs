@@ -13,7 +13,7 @@ use crate::{
         store::{
             bytes,
             ledger::Ledger,
-            publish, record,
+            pages, publish, record,
             write::{self, Durability},
         },
     },
@@ -55,6 +55,7 @@ pub fn settle(ledger: &mut Ledger<'_>) -> Result<()> {
         ledger.append(|_| Ok((facts.clone(), ())))?;
         record::mark_applied(ledger)?;
     }
+    pages::heal(ledger);
     Ok(())
 }
 

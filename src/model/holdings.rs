@@ -1,0 +1,163 @@
+//! What holds now, taken together: the records in force and where each task stands. Pages, briefing, status and report all
+//! look at this one value.
+//!
+//! Reading the records is `host`'s; what may be done with them is said by each kind of record.
+
+use std::cmp::Reverse;
+
+use crate::model::{
+    decision::{self, Decision},
+    event::SessionOutcome,
+    id::{DecisionId, SessionId, TaskId},
+    memory::Note,
+    question::{self, Question},
+    state::{Phase, State, TaskStage, TaskState},
+    task::{
+        Task,
+        order::{self, Standing},
+        progress::Progress,
+    },
+    time::Timestamp,
+};
+
+/// A task with what happened to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldTask {
+    /// What its record says.
+    pub task: Task,
+    /// What the newest live log that knows it says.
+    pub state: Option<TaskState>,
+    /// Both together.
+    pub progress: Progress,
+}
+
+impl HeldTask {
+    /// Joins a record with what happened.
+    #[must_use]
+    pub fn new(task: Task, state: Option<TaskState>) -> Self {
+        Self { progress: Progress::of(&task, state.as_ref()), task, state }
+    }
+
+    /// How many tries failed since it was last opened.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.state.as_ref().map_or(0, |state| state.failures)
+    }
+}
+
+/// The records in force.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Holdings {
+    /// Tasks by name.
+    pub tasks: Vec<HeldTask>,
+    /// Decisions by name.
+    pub decisions: Vec<Decision>,
+    /// Questions by name.
+    pub questions: Vec<Question>,
+    /// Notes by name.
+    pub notes: Vec<Note>,
+}
+
+impl Holdings {
+    /// The task with this name.
+    #[must_use]
+    pub fn task(&self, id: &TaskId) -> Option<&HeldTask> {
+        self.tasks.iter().find(|held| held.task.id == *id)
+    }
+
+    /// The title of a task for people, or its name when there is no record.
+    #[must_use]
+    pub fn title_of<'a>(&'a self, id: &'a TaskId) -> &'a str {
+        self.task(id).map_or(id.as_str(), |held| held.task.title.as_str())
+    }
+
+    /// The tasks as the ranking wants them.
+    #[must_use]
+    pub fn standings(&self) -> Vec<Standing<'_>> {
+        self.tasks.iter().map(|held| Standing { task: &held.task, progress: &held.progress }).collect()
+    }
+
+    /// The tasks that may be started, best first.
+    #[must_use]
+    pub fn ready(&self) -> Vec<&Task> {
+        order::ready(&self.standings())
+    }
+
+    /// Tasks that somebody works on, or that wait, failed or were given up for now: best first.
+    #[must_use]
+    pub fn under_way(&self) -> Vec<&HeldTask> {
+        let mut found: Vec<&HeldTask> =
+            self.tasks.iter().filter(|held| !held.progress.is_over() && held.progress != Progress::Open).collect();
+        found.sort_by(|left, right| order::rank(&left.task).cmp(&order::rank(&right.task)));
+        found
+    }
+
+    /// Questions that nobody answered and whose default does not hold yet, the most urgent first, then the oldest.
+    #[must_use]
+    pub fn open_questions(&self, now: Timestamp) -> Vec<&Question> {
+        let mut open: Vec<&Question> =
+            self.questions.iter().filter(|question| question.status_at(now) == question::Status::Open).collect();
+        open.sort_by_key(|question| (question.urgency, question.created, &question.id));
+        open
+    }
+
+    /// Questions that a person answered or whose default holds, the newest answer first.
+    #[must_use]
+    pub fn answered_questions(&self, now: Timestamp) -> Vec<&Question> {
+        let mut answered: Vec<&Question> = self.questions.iter().filter(|question| question.answer_at(now).is_some()).collect();
+        answered.sort_by_key(|question| (Reverse(settled(question)), &question.id));
+        answered
+    }
+
+    /// Decisions that hold, the newest first.
+    #[must_use]
+    pub fn decisions_in_force(&self) -> Vec<&Decision> {
+        let mut found: Vec<&Decision> =
+            self.decisions.iter().filter(|decision| decision.status == decision::Status::Accepted).collect();
+        found.sort_by_key(|decision| (Reverse(decision.created), &decision.id));
+        found
+    }
+
+    /// Decisions that were taken in a session, in the order in which they were taken.
+    #[must_use]
+    pub fn decisions_of(&self, session: &SessionId, also: &[DecisionId]) -> Vec<&Decision> {
+        let belongs = |decision: &&Decision| decision.session.as_ref() == Some(session) || also.contains(&decision.id);
+        let mut found: Vec<&Decision> = self.decisions.iter().filter(belongs).collect();
+        found.sort_by_key(|decision| (decision.created, &decision.id));
+        found
+    }
+}
+
+/// When a question got the answer that holds.
+fn settled(question: &Question) -> Option<Timestamp> {
+    question.answer.as_ref().map(|answer| answer.at).or(question.deadline)
+}
+
+/// The task that is worked on: of the attempt under way, else of the focus, else the one that was started last.
+#[must_use]
+pub fn current_task(state: &State) -> Option<&TaskId> {
+    let attempted = state.run.as_ref().and_then(|run| run.step.as_ref()).map(|step| &step.task);
+    let focused = || state.focus.as_ref().and_then(|focus| focus.task.as_ref());
+    let started = || {
+        let working = state.tasks.iter().filter(|(_, task)| matches!(task.stage, TaskStage::Started { .. }));
+        working.max_by_key(|(id, task)| (task.changed, *id)).map(|(id, _)| id)
+    };
+    attempted.or_else(focused).or_else(started)
+}
+
+/// Where a session stands, for people.
+#[must_use]
+pub fn phase_words(phase: &Phase) -> String {
+    match phase {
+        Phase::Active => "active".to_owned(),
+        Phase::Paused { reason, since } => format!("paused since {}Z: {reason}", since.minute()),
+        Phase::Ended { outcome, at, .. } => format!("{} at {}Z", outcome_word(*outcome), at.minute()),
+    }
+}
+
+fn outcome_word(outcome: SessionOutcome) -> &'static str {
+    match outcome {
+        SessionOutcome::Completed => "completed",
+        SessionOutcome::Failed => "failed",
+    }
+}
