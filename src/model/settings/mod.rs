@@ -176,9 +176,9 @@ pub enum PromptDelivery {
     /// On standard input.
     #[default]
     Stdin,
-    /// As the last argument.
+    /// As the last argument, or in place of `{prompt}` among the arguments.
     Argument,
-    /// In a file whose path is the last argument.
+    /// In a file whose path is the last argument, or stands in place of `{prompt}`.
     File,
 }
 
