@@ -111,6 +111,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// Hands on what `decide` refuses; fails when the log cannot be written.
     pub fn append<T>(&mut self, decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<T> {
+        record::ensure_marked(&self.ledger)?;
         let (appended, value) = self.ledger.append(decide)?;
         if !appended.is_empty() {
             record::apply(&self.ledger)?;

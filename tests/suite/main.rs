@@ -8,5 +8,6 @@
 mod agents;
 mod repositories;
 mod sandbox;
+mod store;
 mod tell;
 mod tidy;

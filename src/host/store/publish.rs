@@ -74,7 +74,7 @@ pub enum Published {
 pub fn obstacle(workspace: &Workspace) -> Result<Option<String>> {
     let git = workspace.git()?;
     if let Some(operation) = git.operation() {
-        return Ok(Some(format!("a {} is in progress", operation.command())));
+        return Ok(Some(format!("`{}` is in progress", operation.command())));
     }
     let head = git.head()?;
     let Some(branch) = head.branch() else { return Ok(Some("HEAD is detached".to_owned())) };

@@ -183,6 +183,14 @@ pub fn mark_applied(ledger: &Ledger<'_>) -> Result<()> {
     write::replace(&path, format!("{}\n", ledger.state().seq).as_bytes(), Durability::Derived)
 }
 
+/// Remembers, where nothing is remembered, that everything so far is in place; what comes next is then known to be new.
+///
+/// # Errors
+/// Fails when the mark cannot be written.
+pub fn ensure_marked(ledger: &Ledger<'_>) -> Result<()> {
+    if layout::applied(&ledger.directory()).exists() { Ok(()) } else { mark_applied(ledger) }
+}
+
 fn applied(directory: &std::path::Path) -> Result<Option<u64>> {
     let path = layout::applied(directory);
     match fs::read_to_string(&path) {

@@ -156,7 +156,7 @@ fn missing(ledger: &Ledger<'_>, path: &str, known: &RecordState, said: &mut Said
         Ok(Vec::new())
     };
     if let Some(operation) = git.operation() {
-        return leave(format!("a {} is in progress", operation.command()));
+        return leave(format!("`{}` is in progress", operation.command()));
     }
     let mut blobs: Vec<Oid> = Vec::new();
     for digest in known.earlier.iter().chain([&known.file, &known.bytes]) {
