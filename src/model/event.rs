@@ -199,9 +199,6 @@ pub enum Fact {
         /// The session that started this one for an agent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<SessionId>,
-        /// The sealed files of the session's folder that tell how things stood, by name, with the digest of their bytes.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        files: BTreeMap<String, Digest>,
     },
     /// Work was laid aside.
     #[serde(rename = "session.paused")]

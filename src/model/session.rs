@@ -126,7 +126,6 @@ mod tests {
             person: None,
             continues: None,
             parent: None,
-            files: std::collections::BTreeMap::new(),
         };
         let mut state = State::empty("s");
         for (minute, fact) in [(0, started)].iter().chain(facts) {

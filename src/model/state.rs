@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
@@ -68,15 +69,12 @@ pub struct Session {
     pub continues: Option<Continues>,
     /// The session that started it.
     pub parent: Option<SessionId>,
-    /// The sealed files that tell how things stood at the start, by name; their bytes lie beside the log.
-    #[serde(default)]
-    pub files: BTreeMap<String, Digest>,
     /// When it began.
     pub started: Timestamp,
 }
 
 /// Where a session stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Phase {
     /// Work goes on.
@@ -495,20 +493,7 @@ impl State {
         let (seq, at) = (event.seq, event.at);
         match &event.fact {
             Fact::CloneStarted { format } => self.format = *format,
-            Fact::SessionStarted {
-                format,
-                session,
-                title,
-                goal,
-                constraints,
-                max,
-                branch,
-                head,
-                person,
-                continues,
-                parent,
-                files,
-            } => {
+            Fact::SessionStarted { format, session, title, goal, constraints, max, branch, head, person, continues, parent } => {
                 self.format = *format;
                 self.session = Some(Session {
                     id: session.clone(),
@@ -521,7 +506,6 @@ impl State {
                     person: person.clone(),
                     continues: continues.clone(),
                     parent: parent.clone(),
-                    files: files.clone(),
                     started: at,
                 });
             }

@@ -3,7 +3,7 @@
 //! Unit tests live beside the code they test; what can be shown there is not shown again here.
 
 #![expect(clippy::disallowed_methods, reason = "tests play the user, who touches the machine")]
-#![expect(clippy::panic, reason = "a test says no by panicking")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test says no by panicking")]
 
 mod agents;
 mod repositories;

@@ -77,7 +77,6 @@ pub fn start(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         person: None,
         continues: None,
         parent: None,
-        files: std::collections::BTreeMap::new(),
     };
     Transaction::begin(workspace, &session, &[fact])?;
     Ok(Outcome { folder: layout::session_folder(&session), session, started: at })
