@@ -51,7 +51,6 @@ impl Story {
             person: Some("Ada".into()),
             continues: None,
             parent: None,
-            files: std::collections::BTreeMap::new(),
         };
         let workspace = story.workspace();
         Transaction::begin(&workspace, &id, &[fact]).expect("a session starts");
