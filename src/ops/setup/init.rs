@@ -76,18 +76,17 @@ pub fn init(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     for change in &changes {
         change.carry_out(workspace)?;
     }
-    trust_own(workspace, is_new, &mut outcome)?;
+    trust_own(workspace, &mut outcome)?;
     Ok(outcome)
 }
 
 /// What a person's `init` has just written itself is trusted; all else waits.
-fn trust_own(workspace: &Workspace, is_new: bool, outcome: &mut Outcome) -> Result<()> {
+fn trust_own(workspace: &Workspace, outcome: &mut Outcome) -> Result<()> {
     let fresh = workspace.reread_settings()?;
     let mut store = TrustStore::open(workspace)?;
     let mut own = Vec::new();
     for declaration in declare::declarations(&fresh) {
-        let ours = is_new
-            && declaration.kind == Kind::Gate
+        let ours = declaration.kind == Kind::Gate
             && outcome.gates.iter().any(|gate| gate.name == declaration.name)
             && workspace.actor().is_person();
         match store.standing(&declaration) {

@@ -1,4 +1,4 @@
-//! `autonomy config …`.
+//! `autonomy config …`: shows, explains, sets and checks settings.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;

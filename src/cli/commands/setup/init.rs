@@ -1,4 +1,4 @@
-//! `autonomy init`.
+//! `autonomy init`: makes the repository ready, or shows what it would write.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `autonomy trust …`.
+//! `autonomy trust …`: shows what waits, asks, and says what was trusted.
 
 use clap::{Args, Subcommand};
 

@@ -1,4 +1,4 @@
-//! `autonomy uninstall`.
+//! `autonomy uninstall`: takes out what is ours, or shows what it would take out.
 
 use clap::Args;
 
