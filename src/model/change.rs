@@ -131,7 +131,7 @@ fn octal(out: &mut String, bytes: &[u8]) {
 }
 
 /// Control characters, and those that reorder or hide text on a terminal.
-fn is_unprintable(character: char) -> bool {
+pub(in crate::model) fn is_unprintable(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

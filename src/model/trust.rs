@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{id::Digest, time::Timestamp};
+use crate::model::{change::is_unprintable, id::Digest, time::Timestamp};
 
 /// What kind of thing is declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -61,11 +61,31 @@ impl Declaration {
         Self { kind, name: name.to_owned(), digest: Digest::of(content), content: content.to_owned() }
     }
 
+    /// The content as it may be shown on a terminal: line by line, with whatever could hide or reorder text spelled out.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        lines(&self.content)
+    }
+
     /// `gate tests`, as people are shown it and may name it.
     #[must_use]
     pub fn label(&self) -> String {
         format!("{} {}", self.kind.as_str(), self.name)
     }
+}
+
+/// `content` line by line, with whatever could hide or reorder text on a terminal spelled out.
+pub fn lines(content: &str) -> impl Iterator<Item = String> {
+    content.lines().map(|line| {
+        let mut shown = String::with_capacity(line.len());
+        for character in line.chars() {
+            if character != '\t' && is_unprintable(character) {
+                shown.extend(character.escape_unicode());
+            } else {
+                shown.push(character);
+            }
+        }
+        shown
+    })
 }
 
 /// A declaration that a person has trusted.
@@ -101,5 +121,16 @@ pub fn standing(declaration: &Declaration, trusted: Option<&Trusted>) -> Standin
         None => Standing::Untrusted,
         Some(trusted) if trusted.declaration.digest == declaration.digest => Standing::Trusted,
         Some(trusted) => Standing::Changed { in_force: trusted.declaration.content.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_run_cannot_hide_itself_on_a_terminal() {
+        let declaration = Declaration::new(Kind::Hook, "pre-commit", "rm -rf ~ \u{1b}[2K\recho\tgood\n\u{202e}dne");
+        assert_eq!(declaration.lines().collect::<Vec<_>>(), ["rm -rf ~ \\u{1b}[2K\\u{d}echo\tgood", "\\u{202e}dne"]);
     }
 }

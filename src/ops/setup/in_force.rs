@@ -9,8 +9,9 @@ use crate::{
         id::{AgentName, GateName},
         refusal::Refusal,
         settings::{AgentProfile, Gate, declare, resolve::Resolved},
-        trust::{Kind, Standing},
+        trust::{Declaration, Kind, Standing},
     },
+    ops::setup::declared,
 };
 
 /// A gate, and whether a person still has to look at it.
@@ -52,6 +53,19 @@ fn gates_of(resolved: &Resolved, store: &TrustStore) -> Result<Vec<GateInForce>>
     }
     all.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(all)
+}
+
+/// The hooks and filters of this repository that nobody has trusted as they are now; work that would run them waits.
+///
+/// # Errors
+/// Refuses a trust store that is wrong; fails when git's configuration or a hook cannot be read.
+pub fn waiting_hooks(workspace: &Workspace) -> Result<Vec<Declaration>> {
+    let declarations = declared::of_git(workspace)?;
+    if declarations.is_empty() {
+        return Ok(declarations);
+    }
+    let store = TrustStore::open(workspace)?;
+    Ok(declarations.into_iter().filter(|declaration| store.standing(declaration) != Standing::Trusted).collect())
 }
 
 /// The profile of the agent `name` as it may be started now.

@@ -13,7 +13,10 @@ use crate::{
         settings::declare,
         trust::{Declaration, Kind, Standing},
     },
-    ops::setup::change::{self, Change, Shown},
+    ops::setup::{
+        change::{self, Change, Shown},
+        declared,
+    },
 };
 
 /// The block of ours in `.claude/.gitignore` and its content: what `info/exclude` says, for other clones.
@@ -82,10 +85,11 @@ pub fn init(workspace: &Workspace, request: &Request) -> Result<Outcome> {
 
 /// What a person's `init` has just written itself is trusted; all else waits.
 fn trust_own(workspace: &Workspace, outcome: &mut Outcome) -> Result<()> {
-    let fresh = workspace.reread_settings()?;
+    let mut declarations = declare::declarations(&workspace.reread_settings()?);
+    declarations.extend(declared::of_git(workspace)?);
     let mut store = TrustStore::open(workspace)?;
     let mut own = Vec::new();
-    for declaration in declare::declarations(&fresh) {
+    for declaration in declarations {
         let ours = declaration.kind == Kind::Gate
             && outcome.gates.iter().any(|gate| gate.name == declaration.name)
             && workspace.actor().is_person();

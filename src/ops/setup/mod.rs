@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod config;
+pub mod declared;
 pub mod in_force;
 pub mod init;
 pub mod trust;

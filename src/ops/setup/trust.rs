@@ -14,10 +14,10 @@ use crate::{
     model::{
         id::Digest,
         refusal::Refusal,
-        settings::declare,
         time::Timestamp,
         trust::{Declaration, Kind, Standing, Trusted},
     },
+    ops::setup::declared,
 };
 
 /// Nothing to say.
@@ -51,7 +51,7 @@ pub struct Declared {
 /// Refuses settings and a trust store that are wrong.
 pub fn list(workspace: &Workspace, _request: &ListRequest) -> Result<ListOutcome> {
     let store = TrustStore::open(workspace)?;
-    let declarations = declare::declarations(workspace.resolved()?);
+    let declarations = declared::all(workspace)?;
     let is_declared =
         |one: &Trusted| declarations.iter().any(|own| own.kind == one.declaration.kind && own.name == one.declaration.name);
     let gone = store.list().iter().filter(|one| !is_declared(one)).cloned().collect();
@@ -92,7 +92,7 @@ pub fn trust(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     } else {
         trust::must_be_shown_person(workspace, "`autonomy trust`")?;
     }
-    let declarations = declare::declarations(workspace.resolved()?);
+    let declarations = declared::all(workspace)?;
     let mut chosen = Vec::new();
     for hash in &request.hashes {
         let Some(found) = declarations.iter().find(|declaration| declaration.digest == *hash) else {

@@ -8,7 +8,7 @@ use crate::{
     model::{
         id::{self, Digest},
         refusal::Refusal,
-        trust::Standing,
+        trust::{Standing, lines},
     },
     ops::setup::trust::{self, Declared, ListRequest},
 };
@@ -110,9 +110,15 @@ fn is_named(one: &Declared, name: &str) -> bool {
 }
 
 fn show(screen: &mut Screen, one: &Declared) {
-    screen.talk(format!("{}:\n    {}", trust::describe(&one.declaration), one.declaration.content));
+    screen.talk(format!("{}:", trust::describe(&one.declaration)));
+    for line in one.declaration.lines() {
+        screen.talk(format!("    {line}"));
+    }
     if let Standing::Changed { in_force } = &one.standing {
-        screen.talk(format!("  until then this is in force:\n    {in_force}"));
+        screen.talk("  until then this is in force:");
+        for line in lines(in_force) {
+            screen.talk(format!("    {line}"));
+        }
     }
 }
 
@@ -127,19 +133,17 @@ fn list(context: &Context) -> Result<u8> {
                 (Standing::Changed { .. }, _) => "changed; what was trusted last is in force".to_owned(),
                 (Standing::Untrusted, _) => "not trusted".to_owned(),
             };
-            screen.data(format!(
-                "{:<20} {stands}\n  {}\n  sha256 {}",
-                one.declaration.label(),
-                one.declaration.content,
-                one.declaration.digest
-            ));
+            screen.data(format!("{:<20} {stands}", one.declaration.label()));
+            screen.data(format!("  sha256 {}", one.declaration.digest));
+            for line in one.declaration.lines() {
+                screen.data(format!("    {line}"));
+            }
         }
         for one in &outcome.gone {
-            screen.data(format!(
-                "{:<20} declared no longer, still in force\n  {}",
-                one.declaration.label(),
-                one.declaration.content
-            ));
+            screen.data(format!("{:<20} declared no longer, still in force", one.declaration.label()));
+            for line in one.declaration.lines() {
+                screen.data(format!("    {line}"));
+            }
         }
         if outcome.declared.iter().any(|one| one.standing != Standing::Trusted) {
             screen.talk("Next: `autonomy trust`");

@@ -1,0 +1,62 @@
+//! Everything that this repository wants to run, as declarations: what its settings say, and git hooks and filters that
+//! its own git configuration takes from the work tree.
+//!
+//! Hooks in the git directory are the person's own: no clone brings them. Whether a declaration is trusted is not asked here.
+
+use std::{collections::BTreeMap, path::Path};
+
+use crate::{
+    host::{Result, store::write, workspace::Workspace},
+    model::{
+        settings::declare,
+        trust::{Declaration, Kind},
+    },
+};
+
+/// The largest hook that is read, in bytes.
+const MAX_HOOK: u64 = 1 << 20;
+
+/// The hooks that git runs for a commit (githooks(5)).
+const HOOKS: [&str; 5] = ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction"];
+
+/// All declarations: gates, agents, hooks, filters.
+///
+/// # Errors
+/// Refuses settings that are wrong; fails when git's configuration or a hook cannot be read.
+pub fn all(workspace: &Workspace) -> Result<Vec<Declaration>> {
+    let mut declarations = declare::declarations(workspace.resolved()?);
+    declarations.extend(of_git(workspace)?);
+    Ok(declarations)
+}
+
+/// The hooks and filters alone.
+///
+/// # Errors
+/// Fails when git's configuration or a hook cannot be read.
+pub fn of_git(workspace: &Workspace) -> Result<Vec<Declaration>> {
+    let mut declarations = hooks(workspace)?;
+    let mut filters: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in workspace.git()?.own_config("^filter\\..*\\.(clean|smudge|process)$")? {
+        let Some((filter, part)) = name.trim_start_matches("filter.").rsplit_once('.') else { continue };
+        filters.entry(filter.to_owned()).or_default().push_str(&format!("{part} = {value}\n"));
+    }
+    declarations.extend(filters.iter().map(|(name, content)| Declaration::new(Kind::Filter, name, content)));
+    Ok(declarations)
+}
+
+/// The hooks of a `core.hooksPath` inside the work tree, which come with whatever is checked out.
+fn hooks(workspace: &Workspace) -> Result<Vec<Declaration>> {
+    let Some(path) = workspace.git()?.config_text("core.hooksPath")? else { return Ok(Vec::new()) };
+    let directory = workspace.root().join(Path::new(&path));
+    let Ok(below) = directory.strip_prefix(workspace.root()) else { return Ok(Vec::new()) };
+    if directory.starts_with(workspace.common_directory()) || below.starts_with("..") {
+        return Ok(Vec::new());
+    }
+    let mut declarations = Vec::new();
+    for name in HOOKS {
+        if let Some(content) = write::read_capped(&directory.join(name), MAX_HOOK)? {
+            declarations.push(Declaration::new(Kind::Hook, name, &String::from_utf8_lossy(&content)));
+        }
+    }
+    Ok(declarations)
+}
