@@ -73,6 +73,11 @@ impl Context {
         io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
     }
 
+    /// Whether a person sees what is said.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.environment.has_terminal()
+    }
+
     /// Says what came of a verb: JSON on stdout when asked for, else what `people` says. What the store had to mend is
     /// said on stderr first. Returns the exit code of success.
     pub(crate) fn say<T: Serialize>(&self, workspace: &Workspace, outcome: &T, people: impl FnOnce(&mut Screen)) -> Result<u8> {

@@ -17,7 +17,7 @@ use crate::{
         },
         workspace::Workspace,
     },
-    model::{event::Fact, id::SessionId, refusal::Refusal, state::State},
+    model::{actor::Actor, event::Fact, id::SessionId, refusal::Refusal, session, settings::Settings, state::State, time::Lapse},
 };
 
 /// One command's dealings with one log; reads like the [`Ledger`] it holds.
@@ -66,8 +66,7 @@ impl<'a> Transaction<'a> {
         while let Some(session) = workspace.belongs_to()? {
             let mut ledger = Ledger::open(workspace, Target::Session(session))?;
             if !ledger.state().is_ended() {
-                settle::settle(&mut ledger)?;
-                return Ok(Some(Self { ledger }));
+                return Self::in_order(ledger).map(Some);
             }
             retire::finish(&mut ledger)?;
         }
@@ -79,9 +78,42 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// Refuses an unknown session, a damaged log, a log of a later version, and a copied clone.
     pub fn of(workspace: &'a Workspace, target: Target) -> Result<Self> {
-        let mut ledger = Ledger::open(workspace, target)?;
+        Self::in_order(Ledger::open(workspace, target)?)
+    }
+
+    /// Settles records and files, and pauses a session in which nothing has happened for too long.
+    fn in_order(mut ledger: Ledger<'a>) -> Result<Self> {
         settle::settle(&mut ledger)?;
-        Ok(Self { ledger })
+        let mut transaction = Self { ledger };
+        transaction.pause_if_timed_out()?;
+        Ok(transaction)
+    }
+
+    fn pause_if_timed_out(&mut self) -> Result<()> {
+        let now = self.at();
+        // Most commands come soon after another and need no settings for this.
+        if session::timed_out(self.state(), now, Lapse::minutes(1)).is_none() {
+            return Ok(());
+        }
+        // Settings that cannot be read stop the commands that rest on them, not this.
+        let timeout =
+            self.workspace().settings().map_or_else(|_| Settings::default().session.timeout, |known| known.session.timeout);
+        let idle = self.state().last.map(|last| now.since(last)).unwrap_or_default();
+        let actor = self.actor().clone();
+        self.act_as(Actor::Autonomy);
+        let paused = self.append(|state| {
+            let fact = session::timed_out(state, now, timeout);
+            let due = fact.is_some();
+            Ok((fact.into_iter().collect(), due))
+        });
+        self.act_as(actor);
+        if let (true, Some(session)) = (paused?, self.session()) {
+            let idle = Lapse::minutes(idle.as_minutes());
+            self.workspace().notice(format!(
+                "Nothing happened in session {session} for {idle}, so it is paused; `autonomy session resume` takes it up again"
+            ));
+        }
+        Ok(())
     }
 
     /// Opens the log of `target` without looking at any file under `.claude/`: for what has to be quick.

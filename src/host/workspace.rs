@@ -173,17 +173,43 @@ impl Workspace {
     /// # Errors
     /// Refuses an unknown name, and several sessions in this work tree when none is named.
     pub fn belongs_to(&self) -> Result<Option<SessionId>> {
+        let mut fitting = self.may_belong_to()?;
+        match fitting.len() {
+            0 | 1 => Ok(fitting.pop()),
+            several => {
+                let names: Vec<String> = fitting.iter().map(|id| format!("`{id}`")).collect();
+                Err(Refusal::usage(format!("{several} sessions are live in this work tree: {}", names.join(", ")))
+                    .hint(format!("say which: `--session {}`", fitting[several - 1]))
+                    .into())
+            }
+        }
+    }
+
+    /// As [`Self::belongs_to`], with all that are bound to this work tree when nothing says which, oldest first.
+    ///
+    /// # Errors
+    /// Refuses an unknown name.
+    pub fn may_belong_to(&self) -> Result<Vec<SessionId>> {
         let live = binding::live(&Private::of(&self.common_directory))?;
         if let Some(given) = &self.session {
             let candidates: Vec<Candidate<'_>> = live.iter().map(|(id, _)| Candidate { name: id.as_str(), title: "" }).collect();
             return match resolve(SessionId::KIND, given, &candidates) {
-                Ok(index) => Ok(Some(live[index].0.clone())),
-                Err(refusal) => Err(Refusal {
-                    message: format!("{} among the live ones", refusal.message),
-                    hint: refusal.hint.or_else(|| Some("`autonomy session list` shows all".to_owned())),
-                    ..refusal
+                Ok(index) => Ok(vec![live[index].0.clone()]),
+                Err(refusal) => {
+                    let variable = ["AUTONOMY_SESSION", "CLAUDE_SESSION_DIR"]
+                        .into_iter()
+                        .find(|name| self.environment.text(name).is_some_and(|text| text.rsplit('/').next() == Some(given)));
+                    let hint = variable.map_or_else(
+                        || "`autonomy session list` shows all".to_owned(),
+                        |name| format!("{name} names it: `unset {name}`, or name another with `--session`"),
+                    );
+                    Err(Refusal {
+                        message: format!("{} among the live ones", refusal.message),
+                        hint: refusal.hint.or(Some(hint)),
+                        ..refusal
+                    }
+                    .into())
                 }
-                .into()),
             };
         }
         let bound =
@@ -191,23 +217,10 @@ impl Workspace {
         if let Some(client) = &self.client
             && let Some((id, _)) = live.iter().find(|(_, binding)| bound(client, binding))
         {
-            return Ok(Some(id.clone()));
+            return Ok(vec![id.clone()]);
         }
-        let here: Vec<&SessionId> = live
-            .iter()
-            .filter(|(_, binding)| binding.as_ref().is_some_and(|binding| binding.work_tree == self.root))
-            .map(|(id, _)| id)
-            .collect();
-        match here.as_slice() {
-            [] => Ok(None),
-            [one] => Ok(Some((*one).clone())),
-            several => {
-                let names: Vec<String> = several.iter().map(|id| format!("`{id}`")).collect();
-                Err(Refusal::usage(format!("{} sessions are live in this work tree: {}", several.len(), names.join(", ")))
-                    .hint(format!("say which: `--session {}`", several[several.len() - 1]))
-                    .into())
-            }
-        }
+        let here = |binding: &Option<Binding>| binding.as_ref().is_some_and(|binding| binding.work_tree == self.root);
+        Ok(live.into_iter().filter(|(_, binding)| here(binding)).map(|(id, _)| id).collect())
     }
 
     /// Says something to the person besides the outcome, one line; `cli` prints it on stderr.

@@ -2,6 +2,8 @@
 //!
 //! Decisions only: they take a state and give events or a refusal. Which session a command belongs to is `host`'s to find.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,50 @@ use crate::model::{
     state::{Phase, State},
     time::{Lapse, Timestamp},
 };
+
+/// A session's status in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Work goes on.
+    Active,
+    /// Laid aside, or timed out: the reason says which.
+    Paused,
+    /// Over, and what it was for is done.
+    Completed,
+    /// Over, and given up.
+    Failed,
+}
+
+impl Status {
+    /// The status of a session in this phase.
+    #[must_use]
+    pub fn of(phase: &Phase) -> Self {
+        match phase {
+            Phase::Active => Self::Active,
+            Phase::Paused { .. } => Self::Paused,
+            Phase::Ended { outcome: SessionOutcome::Completed, .. } => Self::Completed,
+            Phase::Ended { outcome: SessionOutcome::Failed, .. } => Self::Failed,
+        }
+    }
+
+    /// Whether the session is over.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        })
+    }
+}
 
 /// Whether a session's time is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

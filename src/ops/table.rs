@@ -123,6 +123,14 @@ pub const VERBS: &[Verb] = verbs! {
     "trust list": Setup, Read, Anyone, setup::trust::list;
     "trust revoke": Setup, Write, Person, setup::trust::revoke;
     "commit": Session, Write, Anyone, session::commit::commit;
+    "session bind": Session, Write, Anyone, session::bind::bind;
+    "session diff": Session, Read, Anyone, session::diff::diff;
+    "session end": Session, Write, Anyone, session::end::end;
+    "session env": Session, Read, Anyone, session::env::env;
+    "session list": Session, Read, Anyone, session::list::list;
+    "session pause": Session, Write, Anyone, session::pause::pause;
+    "session resume": Session, Write, Anyone, session::resume::resume;
+    "session show": Session, Read, Anyone, session::show::show;
     "session start": Session, Write, Anyone, session::start::start;
     "session status": Session, Read, Anyone, session::status::status;
 };

@@ -56,6 +56,12 @@ impl Private {
         self.sessions().join(id.as_str())
     }
 
+    /// Where logs lie that came here in a copy of another clone; they are only read.
+    #[must_use]
+    pub fn copied(&self) -> PathBuf {
+        self.root.join("copied")
+    }
+
     /// Captured output of agents and gates; never enters git.
     #[must_use]
     pub fn output(&self) -> PathBuf {

@@ -219,7 +219,11 @@ fn acting(workspace: &Workspace, person: Option<String>) -> Actor {
     }
 }
 
-fn at_home(private: &Private, workspace: &Workspace) -> Result<()> {
+/// Makes sure that this clone may write to its logs; a clone in which nothing was written yet becomes their home.
+///
+/// # Errors
+/// Refuses a copied clone.
+pub fn at_home(private: &Private, workspace: &Workspace) -> Result<()> {
     match binding::home(private)? {
         Home::Here(_) => Ok(()),
         Home::Nowhere => binding::settle_here(private, workspace.clock()).map(drop),
@@ -227,7 +231,7 @@ fn at_home(private: &Private, workspace: &Workspace) -> Result<()> {
             "`{}` was copied from another clone, so its logs may only be read",
             private.root().display()
         ))
-        .hint("`autonomy session resume --here` makes this clone their home")
+        .hint("`autonomy session resume` goes on in a session of this clone's own, with `--here` in the copied one")
         .into()),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod binding;
 pub mod bytes;
+pub mod copied;
 pub mod exclude;
 pub mod holdings;
 pub mod layout;

@@ -29,7 +29,8 @@ use crate::{
 /// # Errors
 /// Fails when git or a file cannot be written; the next command goes on from there.
 pub fn end(ledger: &mut Ledger<'_>, outcome: SessionOutcome, summary: Option<&str>) -> Result<Published> {
-    ledger.append(|_| Ok((vec![Fact::SessionEnded { outcome, summary: summary.map(str::to_owned) }], ())))?;
+    let (facts, ()) = ledger.append(|_| Ok((vec![Fact::SessionEnded { outcome, summary: summary.map(str::to_owned) }], ())))?;
+    pages::refresh(ledger, &facts);
     failpoint::reach("retire.ended").doing("end the session in", &ledger.directory())?;
     finish(ledger)
 }

@@ -107,6 +107,12 @@ pub fn inside(root: &Path, relative: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Whether anything is at `path`, even a link that leads nowhere.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
 /// Reads a file of at most `cap` bytes; none when it is not there.
 ///
 /// # Errors

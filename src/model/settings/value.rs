@@ -96,6 +96,20 @@ impl<'de> Deserialize<'de> for Hours {
     }
 }
 
+impl FromStr for Hours {
+    type Err = Refusal;
+    /// Reads what a person types: a number of hours or a span.
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let seconds = |hours: f64| std::time::Duration::try_from_secs_f64(hours * 3600.0).ok();
+        match text.trim().parse::<f64>() {
+            Ok(hours) => seconds(hours)
+                .map(|span| Self(Lapse(span)))
+                .ok_or_else(|| Refusal::usage(format!("`{}` is not a number of hours that can be counted", text.escape_debug()))),
+            Err(_) => text.parse().map(Self),
+        }
+    }
+}
+
 impl JsonSchema for Hours {
     fn schema_name() -> Cow<'static, str> {
         "Hours".into()

@@ -1,28 +1,50 @@
-//! `session start`: bind a new session to this work tree and begin its log.
+//! `session start`: see how things stand, begin a log bound to this work tree, and commit that where it may be.
 //!
-//! Does not commit on a protected branch and does not switch branches.
+//! Works in every state a repository can be in and says which one it is. Switches no branch: `run` does that.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     host::{
-        Result,
+        Error, Result,
+        git::Head,
         store::{
-            binding::{self, Binding},
+            binding, bytes,
             layout::{self, Private},
-            write,
+            ledger,
+            lock::CloneLock,
+            publish::{self, Publication},
+            sealed,
+            write::{self, Durability},
         },
         transaction::Transaction,
         workspace::Workspace,
     },
     model::{
-        event::{FORMAT, Fact},
-        id::{SessionId, slug},
+        branch::{Protection, protection},
+        comparison::open_items,
+        event::{Continues, FORMAT, Fact},
+        id::{Oid, SessionId, slug},
         refusal::Refusal,
+        shell::Shell,
         time::{Lapse, Timestamp},
     },
+    ops::session::{
+        commit,
+        env::variables,
+        known::{self, Known, Place},
+    },
 };
+
+/// The person's list of things to do, from the top of the work tree.
+pub const TODO: &str = "docs/TODO.md";
+
+/// The name of the copy of [`TODO`] in the session's folder.
+pub const INITIAL_TODO: &str = "initial_todo.md";
+
+/// How many commits are written down.
+const RECENT: usize = 10;
 
 /// What to start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -34,8 +56,64 @@ pub struct Request {
     pub goal: Option<String>,
     /// What must hold on the way.
     pub constraints: Vec<String>,
-    /// How long it may take; 8 hours when not said.
+    /// How long it may take; `run.max_hours` of the settings when not said.
     pub max: Option<Lapse>,
+    /// The session to go on from: its goal, constraints and time hold where none are given.
+    pub continues: Option<String>,
+}
+
+/// How things stood when the session began, as far as it is worth a word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Remark {
+    /// The branch has no commit yet.
+    NoCommits {
+        /// The branch.
+        branch: String,
+    },
+    /// HEAD is on no branch.
+    Detached {
+        /// Where it is.
+        commit: Oid,
+    },
+    /// A git operation waits for its next step.
+    UnderWay {
+        /// The git command that began it.
+        operation: String,
+    },
+    /// There are changes that are not committed.
+    Dirty {
+        /// How many paths `git status` names.
+        paths: usize,
+    },
+    /// The branch takes no commits of ours; `run` will work on another.
+    Protected {
+        /// The branch.
+        branch: String,
+        /// Why it is protected.
+        why: String,
+        /// The branch that `run` will make.
+        work_branch: String,
+    },
+    /// `docs/TODO.md` has open items that could become tasks.
+    Todo {
+        /// How many.
+        open: usize,
+    },
+    /// There is no `docs/TODO.md`.
+    NoTodo {},
+    /// `docs/TODO.md` is there and cannot be taken.
+    UnreadableTodo {
+        /// Why.
+        why: String,
+    },
+    /// Git knows no name and address to commit with.
+    NoIdentity {},
+    /// The environment names another session than the one that was started.
+    OtherInEnvironment {
+        /// The one that it names.
+        named: String,
+    },
 }
 
 /// What was started.
@@ -47,54 +125,243 @@ pub struct Outcome {
     pub folder: String,
     /// When it began.
     pub started: Timestamp,
+    /// How long it may take.
+    pub max: Lapse,
+    /// What is to be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    /// The session that it goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<SessionId>,
+    /// How things stood.
+    pub remarks: Vec<Remark>,
+    /// What became of its first commit.
+    pub commit: commit::Outcome,
+}
+
+/// How things stand before anything is written.
+struct Survey {
+    head: Head,
+    files: Vec<(&'static str, Vec<u8>)>,
+    person: Option<String>,
+    remarks: Vec<Remark>,
+    protected: Option<String>,
 }
 
 /// Starts a session in this work tree.
 ///
 /// # Errors
-/// Refuses where one is live already.
+/// Refuses where one is live already, and in a copied clone.
 pub fn start(workspace: &Workspace, request: &Request) -> Result<Outcome> {
-    if let Some(live) = workspace.belongs_to()? {
-        return Err(Refusal::conflict(format!("the session `{live}` is live in this work tree"))
-            .hint("`autonomy session end` ends it, `autonomy session status` shows it")
-            .into());
-    }
-    let private = Private::of(workspace.common_directory());
-    let at = workspace.clock().now();
-    let session = free_name(&private, at, request.title.as_deref())?;
-    let directory = private.session(&session);
-    write::make_directory(&directory)?;
-    Binding::to(workspace.root()).write(&directory)?;
-    let fact = Fact::SessionStarted {
-        format: FORMAT,
-        session: session.clone(),
-        title: request.title.clone(),
-        goal: request.goal.clone(),
-        constraints: request.constraints.clone(),
-        max: request.max.unwrap_or(Lapse::hours(8)),
-        branch: None,
-        head: None,
-        person: None,
-        continues: None,
-        parent: None,
+    let continues = match &request.continues {
+        Some(given) => Some(to_continue(workspace, given)?),
+        None => None,
     };
-    Transaction::begin(workspace, &session, &[fact])?;
-    Ok(Outcome { folder: layout::session_folder(&session), session, started: at })
+    begin(workspace, request, continues.as_ref())
 }
 
-fn free_name(private: &Private, at: Timestamp, title: Option<&str>) -> Result<SessionId> {
+fn to_continue(workspace: &Workspace, given: &str) -> Result<Known> {
+    let known = known::find(workspace, given)?;
+    match known.place {
+        Place::Here {} | Place::WorkTree { .. } => Err(Refusal::conflict(format!(
+            "the session `{}` is live in this clone, so there is nothing to go on from",
+            known.session
+        ))
+        .hint(format!("`autonomy session resume {}` takes it up again", known.session))
+        .into()),
+        Place::Copied {} | Place::Elsewhere {} | Place::Over {} => Ok(known),
+    }
+}
+
+/// Starts a session that goes on from `continues`, when there is one.
+///
+/// # Errors
+/// As [`start`].
+pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>) -> Result<Outcome> {
+    let private = Private::of(workspace.common_directory());
+    refuse_second(workspace, &private)?;
+    ledger::at_home(&private, workspace)?;
+    let survey = survey(workspace)?;
+    let started = workspace.clock().now();
+    let before = continues.and_then(|known| known.state.session.as_ref());
+    let title = request.title.clone().or_else(|| before.and_then(|before| before.title.clone()));
+    let goal = request.goal.clone().or_else(|| before.and_then(|before| before.goal.clone()));
+    let constraints = match before {
+        Some(before) if request.constraints.is_empty() => before.constraints.clone(),
+        Some(_) | None => request.constraints.clone(),
+    };
+    let max = match (request.max, before) {
+        (Some(max), _) => max,
+        (None, Some(before)) => before.max,
+        (None, None) => workspace.settings()?.run.max_hours.0,
+    };
+    let (session, mut transaction) = {
+        let _lock = CloneLock::take(&private.lock())?;
+        // Somebody may have been faster while things were looked at.
+        refuse_second(workspace, &private)?;
+        let session = free_name(workspace, &private, started, title.as_deref())?;
+        write::inside(workspace.root(), &layout::session_folder(&session))?;
+        let directory = private.session(&session);
+        let mut facts = vec![Fact::SessionStarted {
+            format: FORMAT,
+            session: session.clone(),
+            title,
+            goal: goal.clone(),
+            constraints,
+            max,
+            branch: survey.head.branch().map(str::to_owned),
+            head: survey.head.commit().cloned(),
+            person: survey.person.clone(),
+            continues: continues.map(|known| Continues { session: known.session.clone(), last: known.state.tail.clone() }),
+            parent: parent(workspace),
+        }];
+        for (name, content) in &survey.files {
+            let bytes = match std::str::from_utf8(content) {
+                Ok(text) => bytes::keep(&directory, workspace.secrets().redact(text).as_bytes())?,
+                Err(_) => bytes::keep(&directory, content)?,
+            };
+            facts.push(Fact::FileSealed { file: format!("{}/{name}", layout::session_folder(&session)), bytes });
+        }
+        let transaction = Transaction::begin(workspace, &session, &facts)?;
+        (session, transaction)
+    };
+    let files: Vec<_> = transaction.state().sealed.clone().into_iter().collect();
+    sealed::place(workspace, &transaction.directory(), &files)?;
+    write_environment(workspace, &session)?;
+    let commit = first_commit(&mut transaction, &session)?;
+    let mut remarks = survey.remarks;
+    if let (Some(why), Head::Branch { name, .. }) = (survey.protected, &survey.head) {
+        let work_branch = format!("autonomy/{session}");
+        remarks.push(Remark::Protected { branch: name.clone(), why, work_branch });
+    }
+    let named = workspace.environment().text("AUTONOMY_SESSION").filter(|named| *named != session.as_str());
+    remarks.extend(named.map(|named| Remark::OtherInEnvironment { named: named.to_owned() }));
+    Ok(Outcome {
+        folder: layout::session_folder(&session),
+        session,
+        started,
+        max,
+        goal,
+        continues: continues.map(|known| known.session.clone()),
+        remarks,
+        commit,
+    })
+}
+
+/// A branch that takes no commit, hooks and identities that are not there: none of them stops a session.
+fn first_commit(transaction: &mut Transaction<'_>, session: &SessionId) -> Result<commit::Outcome> {
+    let subject = format!("autonomy: start session {session}");
+    match publish::publish(transaction, &Publication { subject, ..Publication::default() }) {
+        Ok(published) => Ok(published.into()),
+        Err(Error::Refused(refusal)) => Ok(commit::Outcome::Waits { why: refusal.message }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes `session_env.sh`, which names the session for shells; it is of this machine and never committed.
+///
+/// # Errors
+/// Fails when it cannot be written.
+pub fn write_environment(workspace: &Workspace, session: &SessionId) -> Result<()> {
+    let variables = match variables(workspace, session) {
+        Ok(variables) => variables,
+        Err(error) => {
+            workspace.notice(format!("session_env.sh was not written: {error}"));
+            return Ok(());
+        }
+    };
+    let path = write::prepare_below(workspace.root(), &format!("{}/session_env.sh", layout::session_folder(session)))?;
+    let lines: Vec<String> = variables.iter().map(|(name, value)| Shell::Sh.set(name, value) + "\n").collect();
+    write::replace(&path, lines.concat().as_bytes(), Durability::Derived)
+}
+
+/// One session is live in a work tree at a time.
+///
+/// # Errors
+/// Refuses where one is.
+pub fn refuse_second(workspace: &Workspace, private: &Private) -> Result<()> {
+    for (live, binding) in binding::live(private)? {
+        let here = binding.is_some_and(|binding| binding.work_tree == workspace.root());
+        // One that ended and could not be let go is let go by opening it.
+        let ended = || {
+            ledger::read(workspace, &ledger::Target::Session(live.clone()))
+                .is_ok_and(|state| state.is_some_and(|it| it.is_ended()))
+        };
+        if here && !ended() {
+            return Err(Refusal::conflict(format!("the session `{live}` is live in this work tree"))
+                .hint("`autonomy session end` ends it, `autonomy session status` shows it")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// The session that an agent starting one in another work tree belongs to.
+fn parent(workspace: &Workspace) -> Option<SessionId> {
+    if workspace.actor().is_person() {
+        return None;
+    }
+    workspace.belongs_to().ok().flatten()
+}
+
+fn free_name(workspace: &Workspace, private: &Private, at: Timestamp, title: Option<&str>) -> Result<SessionId> {
     let base = match title.map(slug) {
         Some(slug) if !slug.is_empty() => format!("{}-{slug}", at.stamp()),
         _ => at.stamp(),
     };
-    let taken = binding::live(private)?;
+    let known = sealed::sessions(workspace)?;
     let mut number = 1;
     loop {
         let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
         let id = SessionId::new(name)?;
-        if !taken.iter().any(|(live, _)| *live == id) {
+        let folder = workspace.root().join(layout::session_folder(&id));
+        if !known.contains(&id) && !write::is_there(&private.session(&id)) && !write::is_there(&folder) {
             return Ok(id);
         }
         number += 1;
     }
+}
+
+fn survey(workspace: &Workspace) -> Result<Survey> {
+    let git = workspace.git()?;
+    let head = git.head()?;
+    let status = git.status_text()?;
+    let mut remarks = Vec::new();
+    match &head {
+        Head::Branch { name, commit: None } => remarks.push(Remark::NoCommits { branch: name.clone() }),
+        Head::Branch { commit: Some(_), .. } => {}
+        Head::Detached { commit } => remarks.push(Remark::Detached { commit: commit.clone() }),
+    }
+    remarks.extend(git.operation().map(|operation| Remark::UnderWay { operation: operation.command().to_owned() }));
+    if !status.is_empty() {
+        remarks.push(Remark::Dirty { paths: status.lines().count() });
+    }
+    let recent = match head.commit() {
+        Some(commit) => git.log_text(commit, RECENT)?,
+        None => String::new(),
+    };
+    let mut files = vec![("initial_git_status.txt", status.into_bytes()), ("recent_commits.txt", recent.into_bytes())];
+    match write::read_capped(&workspace.root().join(TODO), bytes::CAP) {
+        Ok(Some(content)) => {
+            let open = open_items(&String::from_utf8_lossy(&content));
+            if open > 0 {
+                remarks.push(Remark::Todo { open });
+            }
+            files.push((INITIAL_TODO, content));
+        }
+        Ok(None) => remarks.push(Remark::NoTodo {}),
+        Err(error) => remarks.push(Remark::UnreadableTodo { why: error.refusal().message }),
+    }
+    let person = git.author(workspace.environment(), workspace.clock().now()).ok().map(|signature| signature.identity.name);
+    if person.is_none() {
+        remarks.push(Remark::NoIdentity {});
+    }
+    let protected = match &head {
+        Head::Branch { name, .. } => match protection(name, &workspace.settings()?.branches, &git.branch_facts()?) {
+            Protection::Protected(why) => Some(why),
+            Protection::Free => None,
+        },
+        Head::Detached { .. } => None,
+    };
+    Ok(Survey { head, files, person, remarks, protected })
 }

@@ -1,7 +1,16 @@
 //! `autonomy session …`.
 
+mod bind;
+mod diff;
+mod end;
+mod env;
+mod list;
+mod pause;
+mod resume;
+mod show;
 mod start;
 mod status;
+mod words;
 
 use clap::Subcommand;
 
@@ -13,6 +22,22 @@ pub(crate) enum Session {
     Start(start::Start),
     /// Show where the session stands
     Status,
+    /// Lay the session aside; its time stands still
+    Pause(pause::Pause),
+    /// Take a session up again, in this clone or from another one
+    Resume(resume::Resume),
+    /// End the session
+    End(end::End),
+    /// List all sessions
+    List,
+    /// Show everything that is known of a session
+    Show(show::Show),
+    /// Print what a shell has to carry out to know the session
+    Env(env::Env),
+    /// Show what changed since the session began
+    Diff(diff::Diff),
+    /// Let an agent client's conversation belong to the session
+    Bind(bind::Bind),
 }
 
 impl Session {
@@ -20,6 +45,14 @@ impl Session {
         match self {
             Self::Start(arguments) => arguments.run(context),
             Self::Status => status::run(context),
+            Self::Pause(arguments) => arguments.run(context),
+            Self::Resume(arguments) => arguments.run(context),
+            Self::End(arguments) => arguments.run(context),
+            Self::List => list::run(context),
+            Self::Show(arguments) => arguments.run(context),
+            Self::Env(arguments) => arguments.run(context),
+            Self::Diff(arguments) => arguments.run(context),
+            Self::Bind(arguments) => arguments.run(context),
         }
     }
 }

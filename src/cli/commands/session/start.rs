@@ -2,21 +2,32 @@
 
 use clap::Args;
 
-use crate::{cli::context::Context, host::Result, model::time::Lapse, ops::session::start};
+use crate::{
+    cli::{
+        commands::session::words,
+        context::{Context, Screen},
+    },
+    host::Result,
+    model::settings::value::Hours,
+    ops::session::start::{self, Remark},
+};
 
 #[derive(Args)]
 pub(crate) struct Start {
     /// What people call the session
     name: Option<String>,
     /// What is to be reached
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     goal: Option<String>,
     /// What must hold on the way; may be given several times
     #[arg(long = "constraint", value_name = "TEXT")]
     constraints: Vec<String>,
-    /// How many hours it may take
+    /// How long it may take: a number of hours, or a span like 90m
     #[arg(long, value_name = "H")]
-    max_hours: Option<u64>,
+    max_hours: Option<Hours>,
+    /// Go on from this session, which has ended or lives in another clone
+    #[arg(long, value_name = "SESSION")]
+    continues: Option<String>,
 }
 
 impl Start {
@@ -26,13 +37,49 @@ impl Start {
             title: self.name,
             goal: self.goal,
             constraints: self.constraints,
-            max: self.max_hours.map(Lapse::hours),
+            max: self.max_hours.map(|hours| hours.0),
+            continues: self.continues,
         };
         let outcome = start::start(&workspace, &request)?;
         context.say(&workspace, &outcome, |screen| {
             screen.data(outcome.session.to_string());
-            screen.talk(format!("Started session {} in {}", outcome.session, outcome.folder));
-            screen.talk("Next: `autonomy task add \"<title>\"`, or `autonomy run \"<goal>\"`");
+            say(screen, &outcome);
         })
+    }
+}
+
+/// What is said of a session that was started.
+pub(super) fn say(screen: &mut Screen, outcome: &start::Outcome) {
+    screen.talk(format!("Started session {} in {}, for {}", outcome.session, outcome.folder, outcome.max));
+    words::committed(screen, &outcome.commit);
+    for remark in &outcome.remarks {
+        screen.talk(words_of(remark));
+    }
+    screen.talk("Next: `autonomy task add \"<title>\"`, or `autonomy run \"<goal>\"`");
+}
+
+fn words_of(remark: &Remark) -> String {
+    match remark {
+        Remark::NoCommits { branch } => format!("The branch {branch} has no commit yet"),
+        Remark::Detached { commit } => format!("HEAD is on no branch, at {}", commit.short()),
+        Remark::UnderWay { operation } => format!("A {operation} is under way; nothing is committed until it is over"),
+        Remark::Dirty { paths } => {
+            format!("Not committed: {}, as `git status` counts; what was changed stays yours", words::counted(*paths, "path"))
+        }
+        Remark::Protected { branch, why, work_branch } => {
+            format!("{branch} takes no commits ({why}): `autonomy run` will work on {work_branch}")
+        }
+        Remark::Todo { open } => {
+            let items = words::counted(*open, "open item");
+            format!("docs/TODO.md has {items}: `autonomy task import docs/TODO.md` makes them tasks")
+        }
+        Remark::NoTodo {} => "There is no docs/TODO.md".to_owned(),
+        Remark::UnreadableTodo { why } => format!("docs/TODO.md is left alone: {why}"),
+        Remark::NoIdentity {} => {
+            "Git knows no name to commit with: `git config --global user.name \"<name>\"` and user.email".to_owned()
+        }
+        Remark::OtherInEnvironment { named } => {
+            format!("AUTONOMY_SESSION still names {named}: `eval \"$(autonomy session env)\"` after `unset AUTONOMY_SESSION`")
+        }
     }
 }

@@ -1,0 +1,46 @@
+//! `session env`: the variables that name a session for shells and for the programs started in them.
+//!
+//! A program cannot set variables of the shell that started it; whoever asks for them has the shell carry out the lines.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    host::{Result, store::layout, workspace::Workspace},
+    model::{id::SessionId, refusal::Refusal},
+    ops::session::status::none_is_live,
+};
+
+/// Nothing to say: the session is the one that the command belongs to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Request {}
+
+/// The variables.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Outcome {
+    /// The session.
+    pub session: SessionId,
+    /// Names and values, in order.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Gives the variables of the session that the command belongs to.
+///
+/// # Errors
+/// Refuses where none is live.
+pub fn env(workspace: &Workspace, _request: &Request) -> Result<Outcome> {
+    let session = workspace.belongs_to()?.ok_or_else(none_is_live)?;
+    let variables = variables(workspace, &session)?.map(|(name, value)| (name.to_owned(), value)).into();
+    Ok(Outcome { session, variables })
+}
+
+/// The variables that name `session`.
+///
+/// # Errors
+/// Refuses a work tree whose path is not UTF-8, which no line for a shell can name.
+pub fn variables(workspace: &Workspace, session: &SessionId) -> Result<[(&'static str, String); 2]> {
+    let folder = workspace.root().join(layout::session_folder(session));
+    let folder = folder.to_str().ok_or_else(|| Refusal::environment(format!("the path `{}` is not UTF-8", folder.display())))?;
+    Ok([("CLAUDE_SESSION_DIR", folder.to_owned()), ("AUTONOMY_SESSION", session.to_string())])
+}
