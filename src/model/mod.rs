@@ -13,6 +13,7 @@ pub mod conversion;
 pub mod decision;
 pub mod document;
 pub mod event;
+pub mod finding;
 pub mod holdings;
 pub mod id;
 pub mod ignore;

@@ -122,6 +122,7 @@ pub const VERBS: &[Verb] = verbs! {
     "trust": Setup, Write, Person, setup::trust::trust;
     "trust list": Setup, Read, Anyone, setup::trust::list;
     "trust revoke": Setup, Write, Person, setup::trust::revoke;
+    "verify": Setup, Write, Anyone, setup::verify::verify;
     "commit": Session, Write, Anyone, session::commit::commit;
     "session bind": Session, Write, Anyone, session::bind::bind;
     "session diff": Session, Read, Anyone, session::diff::diff;

@@ -40,6 +40,10 @@ enum Command {
     /// One stretch of work: start, look at it, pause, end
     #[command(subcommand)]
     Session(session::Session),
+    /// Look whether everything that is promised still holds, and mend what can be mended
+    Verify(setup::verify::Verify),
+    /// Commit the state of the session
+    Commit(session::commit::Commit),
     #[command(hide = true)]
     ReplayAgent(replay_agent::ReplayAgent),
 }
@@ -52,6 +56,8 @@ impl Command {
             Self::Config(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Session(command) => command.run(context),
+            Self::Verify(command) => command.run(context),
+            Self::Commit(command) => command.run(context),
             Self::ReplayAgent(command) => command.run(context),
         }
     }
