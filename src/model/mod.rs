@@ -5,6 +5,7 @@
 pub mod actor;
 pub mod agent;
 pub mod branch;
+pub mod briefing;
 pub mod change;
 pub mod checkpoint;
 pub mod claude;
@@ -31,6 +32,7 @@ pub mod quote;
 pub mod record;
 pub mod recording;
 pub mod refusal;
+pub mod relevance;
 pub mod rollback;
 pub mod schema;
 pub mod session;

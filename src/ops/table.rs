@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     host::{Error, Result, workspace::Workspace},
     model::{refusal::Refusal, schema::schema_of},
-    ops::{session, setup},
+    ops::{session, setup, tell},
 };
 
 /// The headings under which verbs are shown.
@@ -134,6 +134,7 @@ pub const VERBS: &[Verb] = verbs! {
     "session show": Session, Read, Anyone, session::show::show;
     "session start": Session, Write, Anyone, session::start::start;
     "session status": Session, Read, Anyone, session::status::status;
+    "context brief": Tell, Read, Anyone, tell::briefing::brief;
 };
 
 /// The verb with this name.

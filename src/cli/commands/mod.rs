@@ -3,6 +3,7 @@
 mod replay_agent;
 mod session;
 mod setup;
+mod tell;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -44,6 +45,9 @@ enum Command {
     Verify(setup::verify::Verify),
     /// Commit the state of the session
     Commit(session::commit::Commit),
+    /// What an agent has to know
+    #[command(subcommand)]
+    Context(tell::context::Context),
     #[command(hide = true)]
     ReplayAgent(replay_agent::ReplayAgent),
 }
@@ -58,6 +62,7 @@ impl Command {
             Self::Session(command) => command.run(context),
             Self::Verify(command) => command.run(context),
             Self::Commit(command) => command.run(context),
+            Self::Context(command) => command.run(context),
             Self::ReplayAgent(command) => command.run(context),
         }
     }
