@@ -251,6 +251,11 @@ impl StateFiles {
         let mut gathered = Self::default();
         let git = ledger.workspace().git()?;
         for (path, record) in &ledger.state().records {
+            // A record that is gone from the work tree was deleted, or is kept for it by a branch or a stash entry: adding it
+            // here would stand in their way.
+            if parent.is_some() && !write::inside(ledger.workspace().root(), path)?.exists() {
+                continue;
+            }
             let Some(content) = ledger.kept(&record.bytes)? else { continue };
             let committed = match parent {
                 Some(parent) => git.blob_at(parent, &TreePath::new(path.as_str())?)?.map(|blob| blob.bytes),

@@ -1,7 +1,9 @@
 //! The store through the library: what the log knows, what the files show, and what git does in between.
 
+mod pair;
 mod publishing;
 mod settling;
+mod torture;
 
 use autonomy::{
     host::{
