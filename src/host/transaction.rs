@@ -66,6 +66,7 @@ impl<'a> Transaction<'a> {
         while let Some(session) = workspace.belongs_to()? {
             let mut ledger = Ledger::open(workspace, Target::Session(session))?;
             if !ledger.state().is_ended() {
+                settle_clone(workspace)?;
                 return Self::in_order(ledger).map(Some);
             }
             retire::finish(&mut ledger)?;
@@ -167,4 +168,14 @@ impl<'a> Transaction<'a> {
     pub fn lock_clone(&self) -> Result<CloneLock> {
         CloneLock::take(&Private::of(self.workspace().common_directory()).lock())
     }
+}
+
+/// Settles the records that were written without a session. They lie in the clone's first work tree, so elsewhere there is
+/// nothing to compare them with.
+fn settle_clone(workspace: &Workspace) -> Result<()> {
+    let is_first = workspace.git_directory() == workspace.common_directory();
+    if is_first && Private::of(workspace.common_directory()).clone_log().is_dir() {
+        settle::settle(&mut Ledger::open(workspace, Target::Clone)?)?;
+    }
+    Ok(())
 }
