@@ -172,11 +172,11 @@ pub struct DirectoryEntry {
     pub path: TreePath,
     /// The permission bits that it had.
     pub bits: Bits,
-    /// Whether it is made when it is missing.
+    /// Whether it is made or removed.
     pub presence: Presence,
 }
 
-/// Whether a directory is made when it is missing.
+/// Whether a directory is made when it is missing, or removed when it is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
@@ -184,6 +184,8 @@ pub enum Presence {
     Make,
     /// It may not have been there: only what is there gets the bits.
     IfThere,
+    /// It was not there, and is empty.
+    Remove,
 }
 
 /// What a rollback is going to do; also what `--dry-run` prints.
@@ -296,6 +298,8 @@ pub struct Question<'a> {
     pub ignored_then: &'a dyn Fn(&TreePath) -> bool,
     /// What the checkpoint's tree holds at a path.
     pub held: &'a dyn Fn(&TreePath) -> Option<Side>,
+    /// Whether the checkpoint's tree holds anything in a directory.
+    pub held_below: &'a dyn Fn(&TreePath) -> bool,
     /// What stands on disk, is not in today's snapshot, and is at a path that the checkpoint holds, or above one without
     /// being a directory.
     pub unrecorded: &'a BTreeSet<TreePath>,
@@ -449,6 +453,18 @@ impl Question<'_> {
                 directories.insert(path.clone(), DirectoryEntry { path: path.clone(), bits, presence: Presence::Make });
             }
         }
+        for path in &self.now.empty_directories {
+            let was_there = || {
+                let near = |listed: &ListedPath| listed.covers(path) || listed.is_inside(path);
+                self.then.empty_directories.iter().any(|then| then.is_below(path))
+                    || (self.held_below)(path)
+                    || self.then.absentees().any(near)
+            };
+            if self.scope_covers_directory(path) && !was_there() {
+                let bits = self.now.directory_bits(path);
+                directories.insert(path.clone(), DirectoryEntry { path: path.clone(), bits, presence: Presence::Remove });
+            }
+        }
         directories.into_values().collect()
     }
 
@@ -539,6 +555,7 @@ mod tests {
                 ignored_now: &|path| self.ignored_now.contains(path),
                 ignored_then: &|path| self.ignored_then.contains(path),
                 held: &|path| self.then.get(path).cloned(),
+                held_below: &|path| self.then.keys().any(|held| held.is_below(path)),
                 unrecorded: &self.unrecorded,
                 others: &self.others,
             })
@@ -686,13 +703,14 @@ mod tests {
             (ListedPath::directory("opened"), bits("777")),
         ]);
         case.manifest_then.empty_directories = vec![path("hollow"), path("still")];
-        case.manifest_now.empty_directories = vec![path("still")];
+        case.manifest_now.empty_directories = vec![path("made-since"), path("still"), path("was-ignored")];
+        case.manifest_then.ignored = vec![ListedPath::single("was-ignored/x.o")];
         let plan = case.plan();
         let files: Vec<_> = plan.entries.iter().map(|entry| format!("{} {}", entry.path, entry.bits.unwrap())).collect();
         assert_eq!(files, ["a 600", "b 644"]);
         let directories: Vec<_> =
             plan.directories.iter().map(|entry| format!("{} {} {:?}", entry.path, entry.bits, entry.presence)).collect();
-        assert_eq!(directories, ["hollow 755 Make", "opened 755 IfThere", "private 700 Make"]);
+        assert_eq!(directories, ["hollow 755 Make", "made-since 755 Remove", "opened 755 IfThere", "private 700 Make"]);
         assert_eq!(plan.left(), tree(&[("a", 1), ("b", 1)]).into_iter().map(|(path, side)| (path, Some(side))).collect());
     }
 

@@ -6,4 +6,3 @@
 pub mod session;
 pub mod setup;
 pub mod table;
-pub mod tell;

@@ -10,7 +10,11 @@ use crate::{
     model::{id::Oid, refusal::Refusal, time::Timestamp},
 };
 
+mod attributes;
+mod batch;
 mod commit;
+mod content;
+mod diff;
 mod head;
 mod history;
 mod holders;
@@ -20,10 +24,16 @@ mod land;
 mod open;
 mod read;
 mod refs;
+mod restore;
+mod restore_index;
+mod rollback;
+mod snapshot;
+mod stat_cache;
 mod status;
 mod tags;
 mod tracked;
 mod tree;
+mod walk;
 
 #[cfg(test)]
 mod fixture;
@@ -34,6 +44,9 @@ pub use history::{Commit, Numstat, PathStat};
 pub use identity::{Identity, Signature};
 pub use land::{IndexOutcome, Landed, Landing};
 pub use read::Blob;
+pub use restore::{HeldBack, Restored};
+pub use rollback::Carrier;
+pub use snapshot::{Limits, SideCommit, Snapshot, Words};
 pub use tags::{Annotation, Tag};
 
 /// One opened repository with its work tree.

@@ -5,7 +5,6 @@
 
 pub mod binding;
 pub mod bytes;
-pub mod check;
 pub mod copied;
 pub mod exclude;
 pub mod holdings;

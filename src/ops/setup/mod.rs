@@ -7,4 +7,3 @@ pub mod in_force;
 pub mod init;
 pub mod trust;
 pub mod uninstall;
-pub mod verify;

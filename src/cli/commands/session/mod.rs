@@ -1,7 +1,6 @@
 //! `autonomy session …`.
 
 mod bind;
-pub(crate) mod commit;
 mod diff;
 mod end;
 mod env;

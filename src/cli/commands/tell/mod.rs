@@ -1,3 +1,0 @@
-//! Commands that look at it: `context`, `status`, `report`.
-
-pub(crate) mod context;

@@ -1,0 +1,210 @@
+//! Hashes what files hold as git would store it, in parallel where no conversion is in the way.
+//!
+//! Which files are asked about is the walk's business; what becomes of the objects is the batch's.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    io::ErrorKind,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::{Path, PathBuf},
+};
+
+use git2::ObjectType;
+use rayon::prelude::*;
+
+use crate::{
+    host::{
+        Error, Result,
+        git::{
+            Repository, Tried as _,
+            attributes::Attributes,
+            batch::Batch,
+            stat_cache::StatCache,
+            walk::{Found, Stat},
+        },
+    },
+    model::{change::TreePath, conversion::Conversion},
+};
+
+/// A file over so many bytes is not held in memory when nothing converts it.
+const LARGE: u64 = 8 << 20;
+
+/// A file or link to be hashed.
+pub(in crate::host::git) struct Question<'a> {
+    pub(in crate::host::git) path: &'a [u8],
+    pub(in crate::host::git) found: Found,
+    /// What the index has there.
+    pub(in crate::host::git) indexed: Option<git2::Oid>,
+    pub(in crate::host::git) keep: Keep,
+}
+
+/// Whether the content goes into the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) enum Keep {
+    Content,
+    IdOnly,
+}
+
+/// What came of hashing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) enum Answer {
+    Holds(git2::Oid),
+    /// It was removed in the meantime.
+    Gone,
+    Unreadable,
+}
+
+enum Read {
+    Bytes(Vec<u8>, git2::Oid),
+    Large(git2::Oid),
+    Gone,
+    Unreadable,
+}
+
+/// Answers in the order of the questions; content that the repository lacks goes into the batch.
+pub(in crate::host::git) fn hash(
+    repository: &Repository,
+    questions: &[Question<'_>],
+    attributes: &Attributes<'_>,
+    cache: &mut StatCache,
+    batch: &mut Batch<'_>,
+) -> Result<Vec<Answer>> {
+    let top = repository.root();
+    let mut answers: Vec<Option<Answer>> = vec![None; questions.len()];
+    let mut plain = Vec::new();
+    for (at, question) in questions.iter().enumerate() {
+        let stat = match question.found {
+            Found::Repository(head) => {
+                answers[at] = Some(Answer::Holds(head));
+                continue;
+            }
+            Found::Link(_) => {
+                plain.push(at);
+                continue;
+            }
+            Found::File(stat) => stat,
+        };
+        let conversion = attributes.conversion(&TreePath::new(question.path)?)?;
+        if conversion != Conversion::NONE {
+            let read = read_file(&on_disk(top, question.path))?.map(|bytes| {
+                let indexed = || batch.read(question.indexed?).ok();
+                conversion.to_repository(&bytes, indexed).into_owned()
+            });
+            answers[at] = Some(match read {
+                ReadFile::Bytes(bytes) => store(batch, question.keep, bytes)?,
+                ReadFile::Gone => Answer::Gone,
+                ReadFile::Unreadable => Answer::Unreadable,
+            });
+        } else if let Some(oid) =
+            cache.find(question.path, &stat).filter(|oid| question.keep == Keep::IdOnly || batch.holds(*oid))
+        {
+            cache.keep(question.path.to_owned());
+            answers[at] = Some(Answer::Holds(oid));
+        } else {
+            plain.push(at);
+        }
+    }
+    let reads: Vec<Result<Read>> = plain.par_iter().map(|&at| read(top, &questions[at])).collect();
+    for (at, read) in plain.into_iter().zip(reads) {
+        let question = &questions[at];
+        let oid = match read? {
+            Read::Bytes(bytes, oid) => {
+                if question.keep == Keep::Content {
+                    batch.add_hashed(ObjectType::Blob, bytes, oid);
+                }
+                oid
+            }
+            Read::Large(oid) => {
+                if question.keep == Keep::Content {
+                    batch.add_large(on_disk(top, question.path), oid);
+                }
+                oid
+            }
+            Read::Gone => {
+                answers[at] = Some(Answer::Gone);
+                continue;
+            }
+            Read::Unreadable => {
+                answers[at] = Some(Answer::Unreadable);
+                continue;
+            }
+        };
+        if let Found::File(stat) = question.found {
+            cache.learn(question.path.to_owned(), stat, oid);
+        }
+        answers[at] = Some(Answer::Holds(oid));
+    }
+    Ok(answers.into_iter().map(|answer| answer.expect("because every question went one way or the other")).collect())
+}
+
+fn store(batch: &mut Batch<'_>, keep: Keep, bytes: Vec<u8>) -> Result<Answer> {
+    let oid = git2::Oid::hash_object(ObjectType::Blob, &bytes).tried("hash a file")?;
+    if keep == Keep::Content {
+        batch.add_hashed(ObjectType::Blob, bytes, oid);
+    }
+    Ok(Answer::Holds(oid))
+}
+
+pub(in crate::host::git) fn on_disk(top: &Path, path: &[u8]) -> PathBuf {
+    top.join(OsStr::from_bytes(path))
+}
+
+fn read(top: &Path, question: &Question<'_>) -> Result<Read> {
+    let path = on_disk(top, question.path);
+    let bytes = match question.found {
+        Found::Link(_) => read_link(&path)?,
+        Found::File(Stat { size, .. }) if size > LARGE => match git2::Oid::hash_file(ObjectType::Blob, &path) {
+            Ok(oid) => return Ok(Read::Large(oid)),
+            Err(_) => read_file(&path)?,
+        },
+        Found::File(_) | Found::Repository(_) => read_file(&path)?,
+    };
+    Ok(match bytes {
+        ReadFile::Bytes(bytes) => {
+            let oid = git2::Oid::hash_object(ObjectType::Blob, &bytes).tried("hash a file")?;
+            Read::Bytes(bytes, oid)
+        }
+        ReadFile::Gone => Read::Gone,
+        ReadFile::Unreadable => Read::Unreadable,
+    })
+}
+
+/// The bytes of a file, when it is there and may be read.
+pub(in crate::host::git) enum ReadFile {
+    Bytes(Vec<u8>),
+    Gone,
+    Unreadable,
+}
+
+impl ReadFile {
+    fn map(self, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::Bytes(change(bytes)),
+            Self::Gone => Self::Gone,
+            Self::Unreadable => Self::Unreadable,
+        }
+    }
+
+    fn of(path: &Path, read: std::io::Result<Vec<u8>>) -> Result<Self> {
+        match read {
+            Ok(bytes) => Ok(Self::Bytes(bytes)),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => Ok(Self::Gone),
+                ErrorKind::PermissionDenied => Ok(Self::Unreadable),
+                _ => Err(Error::at("read", path, error)),
+            },
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<ReadFile> {
+    ReadFile::of(path, fs::read(path))
+}
+
+fn read_link(path: &Path) -> Result<ReadFile> {
+    match fs::read_link(path) {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(ReadFile::Gone),
+        read => ReadFile::of(path, read.map(|target| target.into_os_string().into_vec())),
+    }
+}

@@ -1,0 +1,444 @@
+//! Carries out the plan of a rollback: files, links, directories and permission bits of the work tree.
+//!
+//! Every path is looked at again at the moment of writing; whatever is not as the plan saw it stays and is reported. A plan
+//! that was cut short is carried out again from its beginning: what is done already is recognised. Nothing is ever
+//! written through a link, and no directory goes that holds anything.
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+};
+
+use git2::ObjectType;
+use rustix::{
+    fs::{AtFlags, Dir, FileType, Mode as Permissions, OFlags, RenameFlags},
+    io::Errno,
+};
+
+use crate::{
+    host::{
+        Doing as _, Error, Result,
+        environment::Environment,
+        failpoint,
+        git::{
+            Repository, Tried as _,
+            attributes::{Asked, Attributes},
+            oid,
+            walk::{FileMode, Stat},
+        },
+    },
+    model::{
+        change::{Mode, Side, TreePath},
+        id::Digest,
+        manifest::Bits,
+        rollback::{Action, Entry, Presence, RollbackPlan, Why},
+    },
+};
+
+/// A path that stayed as it is, although the plan would have changed it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct HeldBack {
+    /// The path.
+    pub path: TreePath,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// What came of carrying out a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Paths that are now as the plan says.
+    pub done: Vec<TreePath>,
+    /// Paths that stayed as they are, although the plan would have changed them.
+    pub held_back: Vec<HeldBack>,
+}
+
+/// What stands at a path.
+pub(in crate::host::git) enum Stands {
+    Nothing,
+    Recorded(Side, Stat),
+    Directory,
+    /// A pipe, a socket or a device.
+    Other,
+}
+
+/// Why one path is not written.
+enum Held {
+    Because(String),
+    Failed(Error),
+}
+
+impl From<Error> for Held {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Self::Because(refusal.message),
+            failed @ Error::Machine { .. } => Self::Failed(failed),
+        }
+    }
+}
+
+impl Held {
+    fn errno(error: Errno, doing: &str) -> Self {
+        match error {
+            Errno::ACCESS | Errno::PERM => Self::Because("the file system does not allow it".into()),
+            Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR => {
+                Self::Because(Why::ChangedSince.words())
+            }
+            _ => Self::Failed(Error::while_doing(doing, io::Error::from(error))),
+        }
+    }
+}
+
+/// How far the directory of a path can be reached.
+enum Reach {
+    Open(OwnedFd),
+    Missing,
+    /// Something else than a directory stands on the way.
+    Barred,
+}
+
+/// The work tree that is written to.
+pub(in crate::host::git) struct Site<'a> {
+    repository: &'a Repository,
+    attributes: Attributes<'a>,
+    file_mode: FileMode,
+    top: OwnedFd,
+    /// Times of what the plan put in place.
+    pub(in crate::host::git) settled: HashMap<TreePath, Stat>,
+}
+
+impl Repository {
+    /// Carries out a plan: changes files of the work tree and, at the end, entries of the index.
+    ///
+    /// # Errors
+    /// Fails when something cannot be written; what was done until then stays, and doing it again goes on.
+    pub fn carry_out(&self, plan: &RollbackPlan, environment: &Environment) -> Result<Restored> {
+        let mut site = Site::new(self, plan, environment)?;
+        let mut outcome = Restored::default();
+        let first = |entry: &&Entry| entry.path.file_name() != b".gitattributes";
+        let mut restores: Vec<&Entry> = plan.with(Action::Restore).collect();
+        restores.sort_by_key(first);
+        let mut deletes: Vec<&Entry> = plan.with(Action::Delete).collect();
+        deletes.reverse();
+        let steps = deletes.iter().chain(&restores);
+        for entry in steps {
+            let result = match entry.action {
+                Action::Delete => site.delete(entry),
+                Action::Restore => site.restore(plan, entry),
+                Action::Keep | Action::Conflict => continue,
+            };
+            match result {
+                Ok(()) => outcome.done.push(entry.path.clone()),
+                Err(Held::Because(why)) => outcome.held_back.push(HeldBack { path: entry.path.clone(), why }),
+                Err(Held::Failed(error)) => return Err(error),
+            }
+        }
+        site.directories(plan)?;
+        for entry in deletes {
+            site.prune(plan, &entry.path)?;
+        }
+        failpoint::reach("restore.files").doing("restore files below", self.root())?;
+        self.restore_index(plan, &site)?;
+        failpoint::reach("restore.index").doing("restore the index of", self.root())?;
+        outcome.done.sort_unstable();
+        Ok(outcome)
+    }
+}
+
+impl<'a> Site<'a> {
+    fn new(repository: &'a Repository, plan: &RollbackPlan, environment: &Environment) -> Result<Self> {
+        let says = |path: &[u8]| path == b".gitattributes" || path.ends_with(b"/.gitattributes");
+        let in_tree = plan.entries.iter().any(|entry| says(entry.path.as_bytes()))
+            || repository.index()?.iter().any(|entry| says(&entry.path));
+        let root = repository.root();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let top = rustix::fs::open(root, flags, Permissions::empty()).map_err(io::Error::from).doing("open", root)?;
+        Ok(Self {
+            repository,
+            attributes: Attributes::new(repository, environment, if in_tree { Asked::PerPath } else { Asked::Never })?,
+            file_mode: FileMode::of(repository)?,
+            top,
+            settled: HashMap::new(),
+        })
+    }
+
+    fn reach(&self, directory: Option<&TreePath>) -> Result<Reach> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = |at: &OwnedFd, name: &[u8]| rustix::fs::openat(at, name, flags, Permissions::empty());
+        let mut at = open(&self.top, b".").map_err(io::Error::from).doing("open", self.repository.root())?;
+        for part in directory.map_or(&b""[..], TreePath::as_bytes).split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
+            at = match open(&at, part) {
+                Ok(next) => next,
+                Err(Errno::NOENT) => return Ok(Reach::Missing),
+                Err(Errno::NOTDIR | Errno::LOOP) => return Ok(Reach::Barred),
+                Err(error) => {
+                    let doing = format!("open a directory above `{}`", directory.map(ToString::to_string).unwrap_or_default());
+                    return Err(Error::while_doing(doing, io::Error::from(error)));
+                }
+            };
+        }
+        Ok(Reach::Open(at))
+    }
+
+    /// What stands at a path whose mode in the index or in a tree is `like`.
+    pub(in crate::host::git) fn stands(&self, path: &TreePath, like: Option<Mode>) -> Result<Stands> {
+        match self.reach(path.parent().as_ref())? {
+            Reach::Open(directory) => self.stands_in(&directory, path, like),
+            Reach::Missing | Reach::Barred => Ok(Stands::Nothing),
+        }
+    }
+
+    fn stands_in(&self, directory: &OwnedFd, path: &TreePath, like: Option<Mode>) -> Result<Stands> {
+        let doing = || format!("look at `{path}`");
+        let failed = |error: Errno| Error::while_doing(doing(), io::Error::from(error));
+        let name = path.file_name();
+        let stat = match lstat(directory, name) {
+            Ok(Some(stat)) => stat,
+            Ok(None) => return Ok(Stands::Nothing),
+            Err(error) => return Err(failed(error)),
+        };
+        let (mode, bytes) = match stat.file_type() {
+            FileType::Directory => return Ok(Stands::Directory),
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(directory, name, Vec::new()).map_err(failed)?;
+                (Mode::Link, target.into_bytes())
+            }
+            FileType::RegularFile => {
+                let mode = self.file_mode.record(stat.mode, like.map(Mode::bits));
+                let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let file = rustix::fs::openat(directory, name, flags, Permissions::empty()).map_err(failed)?;
+                let mut bytes = Vec::new();
+                File::from(file).read_to_end(&mut bytes).map_err(|error| Error::while_doing(doing(), error))?;
+                let indexed = || {
+                    let entry = self.repository.index().ok()?.get_path(&path.join_to(std::path::Path::new("")), 0)?;
+                    self.repository.blob_bytes(&oid(entry.id)).ok()
+                };
+                let stored = self.attributes.conversion(path)?.to_repository(&bytes, indexed).into_owned();
+                (Mode::from_bits(mode).unwrap_or(Mode::File), stored)
+            }
+            _ => return Ok(Stands::Other),
+        };
+        let id = git2::Oid::hash_object(ObjectType::Blob, &bytes).tried(doing())?;
+        Ok(Stands::Recorded(Side { mode, oid: oid(id) }, stat))
+    }
+
+    fn delete(&mut self, entry: &Entry) -> Result<(), Held> {
+        let Reach::Open(directory) = self.reach(entry.path.parent().as_ref())? else { return Ok(()) };
+        match self.stands_in(&directory, &entry.path, entry.now.as_ref().map(|side| side.mode))? {
+            // A directory in its place is what a plan leaves that was carried out before.
+            Stands::Nothing | Stands::Directory => Ok(()),
+            Stands::Recorded(side, _) if Some(&side) == entry.now.as_ref() => {
+                failpoint::reach("restore.delete").map_err(halted)?;
+                rustix::fs::unlinkat(&directory, entry.path.file_name(), AtFlags::empty())
+                    .map_err(|error| Held::errno(error, "delete a file"))
+            }
+            Stands::Recorded(..) | Stands::Other => Err(Held::Because(Why::ChangedSince.words())),
+        }
+    }
+
+    fn restore(&mut self, plan: &RollbackPlan, entry: &Entry) -> Result<(), Held> {
+        let Some(then) = &entry.then else { return Ok(()) };
+        let path = &entry.path;
+        let directory = self.make_directories(plan, path)?;
+        let changed = || Err(Held::Because(Why::ChangedSince.words()));
+        let like = entry.now.as_ref().or(Some(then)).map(|side| side.mode);
+        match self.stands_in(&directory, path, like)? {
+            Stands::Recorded(side, stat) if side == *then => self.settle(&directory, entry, &stat),
+            Stands::Recorded(side, stat) if Some(&side) == entry.now.as_ref() => self.put(&directory, entry, then, Some(&stat)),
+            Stands::Nothing if entry.now.is_none() => self.put(&directory, entry, then, None),
+            Stands::Directory if entry.now.is_none() => {
+                remove_hollow(&directory, path.file_name()).map_err(|error| Held::errno(error, "remove an empty directory"))?;
+                self.put(&directory, entry, then, None)
+            }
+            Stands::Recorded(..) | Stands::Nothing | Stands::Directory | Stands::Other => changed(),
+        }
+    }
+
+    /// The content is right; so may be the bits.
+    fn settle(&mut self, directory: &OwnedFd, entry: &Entry, stat: &Stat) -> Result<(), Held> {
+        if let Some(bits) = entry.bits.filter(|bits| *bits != Bits::of(stat.mode)) {
+            let mode = Permissions::from_raw_mode(bits.get());
+            rustix::fs::chmodat(directory, entry.path.file_name(), mode, AtFlags::empty())
+                .map_err(|error| Held::errno(error, "set permission bits"))?;
+        }
+        self.note(directory, &entry.path)
+    }
+
+    fn note(&mut self, directory: &OwnedFd, path: &TreePath) -> Result<(), Held> {
+        let found = lstat(directory, path.file_name()).map_err(|error| Held::errno(error, "look at a restored file"))?;
+        if let Some(stat) = found {
+            self.settled.insert(path.clone(), stat);
+        }
+        Ok(())
+    }
+
+    /// Writes beside the path and renames, if the path is still what `seen` says.
+    fn put(&mut self, directory: &OwnedFd, entry: &Entry, then: &Side, seen: Option<&Stat>) -> Result<(), Held> {
+        let (path, name) = (&entry.path, entry.path.file_name());
+        let bytes = self.repository.blob_bytes(&then.oid)?;
+        let draft = format!(".autonomy-restore-{}", Digest::of(path.as_bytes()).head(12));
+        let draft = draft.as_bytes();
+        match rustix::fs::unlinkat(directory, draft, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(Held::errno(error, "take away an unfinished file")),
+        }
+        if then.mode == Mode::Link {
+            rustix::fs::symlinkat(&*bytes, directory, draft).map_err(|error| Held::errno(error, "write a link"))?;
+        } else {
+            let content = self.attributes.conversion(path)?.to_work_tree(&bytes, &then.oid).into_owned();
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(directory, draft, flags, Permissions::RUSR | Permissions::WUSR)
+                .map_err(|error| Held::errno(error, "write a file"))?;
+            let mut file = File::from(file);
+            file.write_all(&content).map_err(|error| Error::while_doing(format!("write `{path}`"), error))?;
+            let bits = entry.bits.unwrap_or(Bits::of(then.mode.bits()));
+            rustix::fs::fchmod(&file, Permissions::from_raw_mode(bits.get()))
+                .map_err(|error| Held::errno(error, "set permission bits"))?;
+        }
+        failpoint::reach("restore.write").map_err(halted)?;
+        let now = lstat(directory, name).map_err(|error| Held::errno(error, "look at a file"))?;
+        let renamed = if now.as_ref() == seen {
+            let flags = if seen.is_none() { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
+            match rustix::fs::renameat_with(directory, draft, directory, name, flags) {
+                Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(directory, draft, directory, name),
+                renamed => renamed,
+            }
+        } else {
+            Err(Errno::EXIST)
+        };
+        if let Err(error) = renamed {
+            return match rustix::fs::unlinkat(directory, draft, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => Err(Held::errno(error, "put a restored file in place")),
+                Err(error) => Err(Held::errno(error, "take away an unfinished file")),
+            };
+        }
+        failpoint::reach("restore.wrote").map_err(halted)?;
+        self.note(directory, path)
+    }
+
+    /// Makes the directories above a path and opens the last.
+    fn make_directories(&self, plan: &RollbackPlan, path: &TreePath) -> Result<OwnedFd, Held> {
+        let parent = path.parent();
+        match self.reach(parent.as_ref())? {
+            Reach::Open(directory) => return Ok(directory),
+            Reach::Barred => return Err(Held::Because(Why::ChangedSince.words())),
+            Reach::Missing => {}
+        }
+        for directory in path.parents() {
+            self.make_directory(plan, &directory)?;
+        }
+        match self.reach(parent.as_ref())? {
+            Reach::Open(directory) => Ok(directory),
+            Reach::Barred | Reach::Missing => Err(Held::Because(Why::ChangedSince.words())),
+        }
+    }
+
+    fn make_directory(&self, plan: &RollbackPlan, path: &TreePath) -> Result<(), Held> {
+        let Reach::Open(above) = self.reach(path.parent().as_ref())? else {
+            return Err(Held::Because(Why::ChangedSince.words()));
+        };
+        // Bits that would keep out the files to come are given at the end.
+        let bits = plan.new_directories.get() | 0o700;
+        match rustix::fs::mkdirat(&above, path.file_name(), Permissions::RWXU) {
+            Ok(()) => rustix::fs::chmodat(&above, path.file_name(), Permissions::from_raw_mode(bits), AtFlags::empty())
+                .map_err(|error| Held::errno(error, "set permission bits")),
+            Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(Held::errno(error, "make a directory")),
+        }
+    }
+
+    fn directories(&self, plan: &RollbackPlan) -> Result<()> {
+        for wanted in plan.directories.iter().rev() {
+            if wanted.presence == Presence::Remove {
+                if let Reach::Open(above) = self.reach(wanted.path.parent().as_ref())?
+                    && rustix::fs::unlinkat(&above, wanted.path.file_name(), AtFlags::REMOVEDIR).is_ok()
+                {
+                    self.prune(plan, &wanted.path)?;
+                }
+                continue;
+            }
+            if wanted.presence == Presence::Make {
+                for directory in wanted.path.parents().chain([wanted.path.clone()]) {
+                    match self.make_directory(plan, &directory) {
+                        Ok(()) => {}
+                        Err(Held::Because(_)) => break,
+                        Err(Held::Failed(error)) => return Err(error),
+                    }
+                }
+            }
+            if let Reach::Open(directory) = self.reach(Some(&wanted.path))? {
+                match rustix::fs::fchmod(&directory, Permissions::from_raw_mode(wanted.bits.get())) {
+                    Ok(()) | Err(Errno::PERM) => {}
+                    Err(error) => {
+                        let doing = format!("set the permission bits of `{}`", wanted.path);
+                        return Err(Error::while_doing(doing, io::Error::from(error)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the directories above a deleted path that are empty now, unless the checkpoint had them empty.
+    fn prune(&self, plan: &RollbackPlan, path: &TreePath) -> Result<()> {
+        let mut directory = path.parent();
+        while let Some(empty) = directory {
+            let was_there = |wanted: &crate::model::rollback::DirectoryEntry| {
+                wanted.presence == Presence::Make && wanted.path.is_below(&empty)
+            };
+            let Reach::Open(above) = self.reach(empty.parent().as_ref())? else { return Ok(()) };
+            if plan.directories.iter().any(was_there)
+                || rustix::fs::unlinkat(&above, empty.file_name(), AtFlags::REMOVEDIR).is_err()
+            {
+                return Ok(());
+            }
+            directory = empty.parent();
+        }
+        Ok(())
+    }
+}
+
+fn halted(error: io::Error) -> Held {
+    Held::Failed(Error::while_doing("restore files", error))
+}
+
+fn lstat(directory: &OwnedFd, name: &[u8]) -> rustix::io::Result<Option<Stat>> {
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(Stat::of(&stat))),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a directory that holds nothing but directories that hold nothing.
+fn remove_hollow(above: &OwnedFd, name: &[u8]) -> rustix::io::Result<()> {
+    fn inner(above: &OwnedFd, name: &[u8], remove: &dyn Fn(&OwnedFd, &[u8]) -> rustix::io::Result<()>) -> rustix::io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(above, name, flags, Permissions::empty())?;
+        for entry in Dir::read_from(&directory)? {
+            let entry = entry?;
+            let inside = entry.file_name().to_bytes();
+            if matches!(inside, b"." | b"..") {
+                continue;
+            }
+            match inner(&directory, inside, remove) {
+                Err(Errno::NOTDIR | Errno::LOOP) => return Err(Errno::NOTEMPTY),
+                other => other?,
+            }
+        }
+        remove(above, name)
+    }
+    inner(above, name, &|_, _| Ok(()))?;
+    inner(above, name, &|above, name| rustix::fs::unlinkat(above, name, AtFlags::REMOVEDIR))
+}
+
+/// The path as the index is asked about it.
+pub(in crate::host::git) fn index_path(path: &TreePath) -> &std::path::Path {
+    std::path::Path::new(OsStr::from_bytes(path.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

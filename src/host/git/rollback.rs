@@ -1,0 +1,225 @@
+//! Brings together what the plan of a rollback is made from: a checkpoint, the present, and what stands on disk.
+//!
+//! What is done to a path is decided by `model::rollback`; carrying it out is `restore`'s.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+};
+
+use crate::{
+    host::{
+        Error, Result,
+        git::{
+            Repository, Tried as _, oid, raw_oid,
+            restore::index_path,
+            snapshot::{MANIFEST, STAGED, Snapshot, UNMERGED},
+            walk::{case, outermost},
+        },
+    },
+    model::{
+        change::{Change, TreePath},
+        id::{Oid, SessionId},
+        ignore::{Case, Rules, Standing, ignored},
+        manifest::Manifest,
+        refusal::Refusal,
+        rollback::{Question, RollbackPlan, Scope, plan},
+    },
+};
+
+/// What a snapshot carries beside the tree of the work tree.
+#[derive(Clone, Debug)]
+pub struct Carrier {
+    /// The commit that carries it.
+    pub commit: Oid,
+    /// What trees cannot say.
+    pub manifest: Manifest,
+    /// The staged tree.
+    pub staged: Oid,
+    /// Stages 1 to 3, where a merge had left paths open.
+    pub unmerged: Vec<(u16, Oid)>,
+}
+
+impl Repository {
+    /// What the snapshot `commit` carries.
+    ///
+    /// # Errors
+    /// Refuses a commit that is no snapshot, and one of a newer version.
+    pub fn carrier(&self, commit: &Oid) -> Result<Carrier> {
+        let none = || Refusal::usage(format!("the commit {} is no checkpoint", commit.short()));
+        let parent = self.parents(commit)?.pop().ok_or_else(none)?;
+        let at = |path: &str| self.side_at(&parent, &TreePath::new(path)?);
+        let (Some(manifest), Some(staged)) = (at(MANIFEST)?, self.subtree(&parent, &TreePath::new(STAGED)?)?) else {
+            return Err(none().into());
+        };
+        let text = self.blob_bytes(&manifest.oid)?;
+        let manifest = Manifest::from_yaml(&String::from_utf8_lossy(&text))?;
+        let mut unmerged = Vec::new();
+        for stage in 1..=3 {
+            if let Some(tree) = self.subtree(&parent, &TreePath::new(format!("{UNMERGED}/{stage}"))?)? {
+                unmerged.push((stage, tree));
+            }
+        }
+        Ok(Carrier { commit: parent, manifest, staged, unmerged })
+    }
+
+    /// A further file that the snapshot `commit` was written with.
+    ///
+    /// # Errors
+    /// Refuses a commit that is no snapshot.
+    pub fn carried_file(&self, commit: &Oid, name: &str) -> Result<Option<String>> {
+        let carrier = self.carrier(commit)?;
+        let Some(side) = self.side_at(&carrier.commit, &TreePath::new(name)?)? else { return Ok(None) };
+        Ok(Some(String::from_utf8_lossy(&self.blob_bytes(&side.oid)?).into_owned()))
+    }
+
+    /// Plans going back from `present` to the snapshot `checkpoint`. Nothing is written.
+    ///
+    /// # Errors
+    /// Refuses a commit that is no snapshot; fails when an object is missing.
+    pub fn plan_rollback(
+        &self,
+        present: &Snapshot<'_>,
+        checkpoint: &Oid,
+        scope: &Scope,
+        others: &BTreeMap<TreePath, SessionId>,
+    ) -> Result<RollbackPlan> {
+        let carrier = self.carrier(checkpoint)?;
+        let changes = present.changes_to(self, checkpoint)?;
+        let case = case(self)?;
+        let read_now = |path: &TreePath| Ok(fs::read(path.join_to(self.root())).ok());
+        let read_then = |path: &TreePath| match self.side_at(checkpoint, path)? {
+            Some(side) => self.blob_bytes(&side.oid).map(Some),
+            None => Ok(None),
+        };
+        let now = RulesAt::new(outermost(&present.manifest().rules, case), case, &read_now);
+        let then = RulesAt::new(outermost(&carrier.manifest.rules, case), case, &read_then);
+        let failed = RefCell::new(None);
+        let held = |path: &TreePath| {
+            self.side_at(checkpoint, path).unwrap_or_else(|error| {
+                failed.borrow_mut().get_or_insert(error);
+                None
+            })
+        };
+        let held_below = |path: &TreePath| {
+            let failure = |error| {
+                failed.borrow_mut().get_or_insert(error);
+                true
+            };
+            self.subtree(checkpoint, path).map_or_else(failure, |tree| tree.is_some())
+        };
+        let plan = plan(&Question {
+            checkpoint,
+            scope,
+            changes: &changes,
+            now: present.manifest(),
+            then: &carrier.manifest,
+            ignored_now: &|path| now.ignore(path),
+            ignored_then: &|path| then.ignore(path),
+            held: &held,
+            held_below: &held_below,
+            unrecorded: &self.unrecorded(&changes),
+            others,
+        });
+        match failed.into_inner().or(now.failed.into_inner()).or(then.failed.into_inner()) {
+            Some(error) => Err(error),
+            None => Ok(plan),
+        }
+    }
+
+    /// What stands at or above a path to be restored and is in no snapshot.
+    fn unrecorded(&self, changes: &[Change]) -> BTreeSet<TreePath> {
+        let recorded: BTreeSet<&TreePath> =
+            changes.iter().filter(|change| change.before.is_some()).map(|change| &change.path).collect();
+        let mut directories: HashMap<TreePath, bool> = HashMap::new();
+        let mut unrecorded = BTreeSet::new();
+        for change in changes.iter().filter(|change| change.before.is_none()) {
+            let mut reachable = true;
+            for parent in change.path.parents() {
+                reachable = *directories.entry(parent).or_insert_with_key(|parent| {
+                    match fs::symlink_metadata(parent.join_to(self.root())) {
+                        Ok(found) if found.is_dir() => true,
+                        Ok(_) => {
+                            if !recorded.contains(parent) {
+                                unrecorded.insert(parent.clone());
+                            }
+                            false
+                        }
+                        Err(_) => false,
+                    }
+                });
+                if !reachable {
+                    break;
+                }
+            }
+            let stands = || fs::symlink_metadata(change.path.join_to(self.root())).is_ok_and(|found| !found.is_dir());
+            if reachable && stands() {
+                unrecorded.insert(change.path.clone());
+            }
+        }
+        unrecorded
+    }
+
+    fn parents(&self, commit: &Oid) -> Result<Vec<Oid>> {
+        let commit = self.raw.find_commit(raw_oid(commit)?).tried(format!("read the commit {commit}"))?;
+        Ok(commit.parent_ids().map(oid).collect())
+    }
+
+    fn subtree(&self, treeish: &Oid, path: &TreePath) -> Result<Option<Oid>> {
+        match self.raw_tree(treeish)?.get_path(index_path(path)) {
+            Ok(entry) => Ok((entry.kind() == Some(git2::ObjectType::Tree)).then(|| oid(entry.id()))),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error).tried(format!("read `{path}` of {treeish}")),
+        }
+    }
+}
+
+type ReadFile<'a> = dyn Fn(&TreePath) -> Result<Option<Vec<u8>>> + 'a;
+
+/// The ignore rules in every directory of one moment, read when they are asked for.
+struct RulesAt<'a> {
+    outermost: Rules,
+    case: Case,
+    read: &'a ReadFile<'a>,
+    known: RefCell<HashMap<Option<TreePath>, Rules>>,
+    failed: RefCell<Option<Error>>,
+}
+
+impl<'a> RulesAt<'a> {
+    fn new(outermost: Rules, case: Case, read: &'a ReadFile<'a>) -> Self {
+        Self { outermost, case, read, known: RefCell::default(), failed: RefCell::default() }
+    }
+
+    fn ignore(&self, path: &TreePath) -> bool {
+        ignored(path, Standing::Other, |directory| self.within(directory))
+    }
+
+    fn within(&self, directory: Option<&TreePath>) -> Rules {
+        let key = directory.cloned();
+        if let Some(rules) = self.known.borrow().get(&key) {
+            return rules.clone();
+        }
+        let outer = match directory {
+            None => self.outermost.clone(),
+            Some(directory) => self.within(directory.parent().as_ref()),
+        };
+        let prefix = directory.map_or(&b""[..], TreePath::as_bytes);
+        let mut file = prefix.to_owned();
+        if !file.is_empty() {
+            file.push(b'/');
+        }
+        file.extend_from_slice(b".gitignore");
+        let text = TreePath::new(file).map_err(Error::from).and_then(|file| (self.read)(&file));
+        let rules = match text {
+            Ok(Some(text)) => outer.within(prefix, &text, self.case),
+            Ok(None) => outer,
+            Err(error) => {
+                self.failed.borrow_mut().get_or_insert(error);
+                outer
+            }
+        };
+        self.known.borrow_mut().insert(key, rules.clone());
+        rules
+    }
+}

@@ -1,0 +1,464 @@
+//! Snapshots against what git itself makes of the same work tree. Whether a rollback brings one back is tested beside `restore`.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+
+use super::*;
+use crate::host::git::fixture::{Fixture, path, signature};
+
+/// The tree that `git add -A` makes in an index of its own; the copy keeps its times, so that racy entries stay racy.
+fn tree_of_git(fixture: &Fixture) -> String {
+    let index = fixture.root().join(".git/index");
+    let private = fixture.root().join(".git/private-index");
+    if index.exists() {
+        fs::copy(&index, &private).unwrap();
+        let times = fs::metadata(&index).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(&private).unwrap().set_modified(times).unwrap();
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.env_clear().current_dir(fixture.root()).args(arguments);
+        for (name, value) in fixture.environment().variables() {
+            command.env(name, value);
+        }
+        let output = command.env("GIT_INDEX_FILE", &private).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    run(&["-c", "advice.addEmbeddedRepo=false", "add", "-A"]);
+    let tree = run(&["write-tree"]);
+    fs::remove_file(private).unwrap();
+    tree
+}
+
+fn snapshot_of(fixture: &Fixture) -> (SideCommit, Manifest) {
+    let repository = fixture.repository();
+    let snapshot = repository.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    let manifest = snapshot.manifest().clone();
+    let signature = signature();
+    let words = Words { message: "summary: x\n", signature: &signature, head: None, tag: Some("checkpoint-x"), files: &[] };
+    (snapshot.write(&words).unwrap(), manifest)
+}
+
+fn base() -> Fixture {
+    let fixture = Fixture::new();
+    for (name, content) in
+        [("a/x", "1\n"), ("a/b/y", "2\n"), ("run.sh", "#!/bin/sh\n"), ("c/z", "3\n"), (".gitignore", "*.o\n/out/\n")]
+    {
+        fixture.write(name, content);
+    }
+    fs::set_permissions(fixture.root().join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink("a/x", fixture.root().join("link")).unwrap();
+    fixture.git(&["add", "-A"]);
+    fixture.git(&["commit", "-q", "-m", "Base"]);
+    fixture
+}
+
+fn remove(fixture: &Fixture, name: &str) {
+    let path = fixture.root().join(name);
+    if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+}
+
+fn link(fixture: &Fixture, target: &str, name: &str) {
+    std::os::unix::fs::symlink(target, fixture.root().join(name)).unwrap();
+}
+
+fn chmod(fixture: &Fixture, name: &str, bits: u32) {
+    fs::set_permissions(fixture.root().join(name), fs::Permissions::from_mode(bits)).unwrap();
+}
+
+fn commit_in(fixture: &Fixture, name: &str) {
+    let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
+    fixture.git(&[&["-C", name], &identity[..], &["commit", "-q", "--allow-empty", "-m", "x"]].concat());
+}
+
+fn other_repository(fixture: &Fixture, name: &str) {
+    fixture.git(&["init", "-q", name]);
+    commit_in(fixture, name);
+}
+
+type Prepare = fn(&Fixture);
+
+const CASES: &[(&str, Prepare)] = &[
+    ("nothing changed", |_| {}),
+    ("modified, new and deleted", |f| {
+        f.write("a/x", "other\n");
+        f.write("new", "1\n");
+        remove(f, "c/z");
+    }),
+    ("same size in the same tick as the index", |f| {
+        f.write("a/x", "7\n");
+        f.git(&["add", "a/x"]);
+        f.write("a/x", "8\n");
+    }),
+    ("executable bits", |f| {
+        chmod(f, "a/x", 0o755);
+        chmod(f, "run.sh", 0o644);
+    }),
+    ("core.fileMode off", |f| {
+        f.git(&["config", "core.fileMode", "false"]);
+        chmod(f, "a/x", 0o755);
+        chmod(f, "run.sh", 0o644);
+        f.write("a/x", "other\n");
+        f.write("new", "1\n");
+        chmod(f, "new", 0o755);
+    }),
+    ("links", |f| {
+        remove(f, "link");
+        link(f, "c/z", "link");
+        remove(f, "a/x");
+        link(f, "nowhere", "a/x");
+        link(f, "a", "to-directory");
+    }),
+    ("link becomes file", |f| {
+        remove(f, "link");
+        f.write("link", "plain\n");
+    }),
+    ("file becomes directory", |f| {
+        remove(f, "a/x");
+        f.write("a/x/i", "1\n");
+    }),
+    ("directory becomes file", |f| {
+        remove(f, "a");
+        f.write("a", "1\n");
+    }),
+    ("directory becomes link", |f| {
+        remove(f, "a");
+        link(f, "c", "a");
+    }),
+    ("staged and changed again", |f| {
+        f.write("a/x", "staged\n");
+        f.git(&["add", "a/x"]);
+        f.write("a/x", "changed\n");
+    }),
+    ("removed from the index only", |f| {
+        f.git(&["rm", "-q", "--cached", "a/x"]);
+    }),
+    ("intent to add", |f| {
+        f.write("meant", "1\n");
+        f.git(&["add", "-N", "meant"]);
+    }),
+    ("assume unchanged", |f| {
+        f.git(&["update-index", "--assume-unchanged", "a/x"]);
+        f.write("a/x", "hidden\n");
+    }),
+    ("skip worktree, changed and absent", |f| {
+        f.git(&["update-index", "--skip-worktree", "a/x", "c/z"]);
+        f.write("a/x", "hidden\n");
+        remove(f, "c/z");
+    }),
+    ("ignore rules", |f| {
+        f.write("x.o", "1");
+        f.write("out/deep/x", "1");
+        f.write("a/.gitignore", "!keep.o\nlocal\n/only\n*.tmp/\n");
+        f.write("a/keep.o", "1");
+        f.write("a/local", "1");
+        f.write("a/b/local", "1");
+        f.write("a/b/only", "1");
+        f.write("a/d.tmp/x", "1");
+        f.write("a/e.tmp", "1");
+        f.write("tracked.o", "1");
+        f.git(&["add", "-f", "tracked.o"]);
+        f.write("tracked.o", "2");
+        f.write("all/x.o", "1");
+        fs::create_dir_all(f.root().join("hollow/inner")).unwrap();
+    }),
+    ("tracked file in an ignored directory", |f| {
+        f.write("out/kept", "1");
+        f.git(&["add", "-f", "out/kept"]);
+        f.write("out/kept", "2");
+        f.write("out/other", "1");
+        f.write("out/sub/other", "1");
+    }),
+    ("rules outside the work tree", |f| {
+        f.write(".git/info/exclude", "*.info\n");
+        f.write("../ignored-by-me", "*.mine\n");
+        f.git(&["config", "core.excludesFile", f.root().join("../ignored-by-me").to_str().unwrap()]);
+        for name in ["x.info", "x.mine", "x.theirs"] {
+            f.write(name, "1");
+        }
+    }),
+    ("names", |f| {
+        use std::os::unix::ffi::OsStrExt as _;
+        for name in [&b"caf\xe9"[..], b"two\nlines", b"qu\"ote", b"-dash", b"*", b"[x]", b":(top)", b"a-", b"a.c", b"a0"] {
+            fs::write(f.root().join(std::ffi::OsStr::from_bytes(name)), "1").unwrap();
+        }
+    }),
+    ("pipe", |f| {
+        assert!(Command::new("mkfifo").arg(f.root().join("pipe")).status().unwrap().success());
+    }),
+    ("other repository, untracked", |f| {
+        other_repository(f, "inner");
+        f.write("inner/file", "1");
+    }),
+    ("a .git that is no repository", |f| {
+        f.write("odd/.git/x", "1");
+        f.write("odd/y", "1");
+    }),
+    ("submodule", |f| {
+        other_repository(f, "sub");
+        f.git(&["add", "-A"]);
+        f.git(&["commit", "-q", "-m", "sub"]);
+        commit_in(f, "sub");
+        f.write("sub/dirt", "1");
+    }),
+    ("submodule without its repository", |f| {
+        other_repository(f, "sub");
+        f.git(&["add", "-A"]);
+        f.git(&["commit", "-q", "-m", "sub"]);
+        remove(f, "sub");
+        fs::create_dir(f.root().join("sub")).unwrap();
+    }),
+    ("submodule gone", |f| {
+        other_repository(f, "sub");
+        f.git(&["add", "-A"]);
+        f.git(&["commit", "-q", "-m", "sub"]);
+        remove(f, "sub");
+    }),
+    ("unmerged", |f| {
+        f.git(&["checkout", "-q", "-b", "side"]);
+        f.write("a/x", "side\n");
+        f.git(&["commit", "-q", "-a", "-m", "side"]);
+        f.git(&["checkout", "-q", "main"]);
+        f.write("a/x", "main\n");
+        f.git(&["commit", "-q", "-a", "-m", "main"]);
+        assert!(!f.try_git(&["merge", "side"]).status.success());
+    }),
+    ("autocrlf", |f| {
+        f.git(&["config", "core.autocrlf", "true"]);
+        f.write("a/x", "1\r\n2\r\n");
+        f.write("new", "1\r\nx\n");
+        f.write("binary", "\0\r\n");
+    }),
+    ("autocrlf input, and CRLF in the index", |f| {
+        f.write("old", "1\r\n2\n");
+        f.git(&["add", "old"]);
+        f.git(&["config", "core.autocrlf", "input"]);
+        f.write("old", "1\r\n3\r\n");
+        f.write("new", "1\r\n");
+    }),
+    ("attributes", |f| {
+        f.write(".gitattributes", "*.txt text\n*.bat eol=crlf\n*.c ident\n*.bin binary\n*.any text=auto\n");
+        for name in ["n.txt", "n.bat", "n.bin", "n.any"] {
+            f.write(name, "1\r\n2\n");
+        }
+        f.write("n.c", "/* $Id: 0123 $ */\r\n");
+    }),
+    ("attributes outside the work tree", |f| {
+        f.write(".git/info/attributes", "*.txt text\n");
+        f.write("n.txt", "1\r\n");
+    }),
+    ("a filter without a program", |f| {
+        f.write(".gitattributes", "*.txt filter=none\n");
+        f.write("n.txt", "1\n");
+    }),
+    ("index version 4", |f| {
+        f.git(&["update-index", "--index-version", "4"]);
+        f.write("a/x", "other\n");
+    }),
+    ("index without a checksum", |f| {
+        f.git(&["config", "index.skipHash", "true"]);
+        f.write("c/z", "other\n");
+        f.git(&["add", "c/z"]);
+        f.write("a/x", "other\n");
+    }),
+    ("untracked cache", |f| {
+        f.git(&["update-index", "--untracked-cache"]);
+        f.write("new/x", "1");
+        f.status();
+    }),
+    ("everything gone", |f| {
+        for name in ["a", "c", "run.sh", "link", ".gitignore"] {
+            remove(f, name);
+        }
+    }),
+];
+
+#[test]
+fn the_tree_is_the_one_that_git_add_all_makes() {
+    for (name, prepare) in CASES {
+        let fixture = base();
+        prepare(&fixture);
+        let index = fs::read(fixture.root().join(".git/index")).unwrap();
+        let (side, _) = snapshot_of(&fixture);
+        assert_eq!(fs::read(fixture.root().join(".git/index")).unwrap(), index, "{name}: the index was touched");
+        let tree = fixture.git(&["rev-parse", &format!("{}^{{tree}}", side.commit)]);
+        let expected = tree_of_git(&fixture);
+        let difference = || fixture.git(&["diff-tree", "-r", "--abbrev", &expected, &tree]);
+        assert!(tree == expected, "{name}: {}", difference());
+    }
+}
+
+#[test]
+fn a_new_repository_has_snapshots_too() {
+    let fixture = Fixture::new();
+    let (side, _) = snapshot_of(&fixture);
+    assert_eq!(fixture.git(&["ls-tree", "-r", side.commit.as_str()]), "");
+    fixture.write("x", "1\n");
+    let (side, _) = snapshot_of(&fixture);
+    assert_eq!(fixture.git(&["rev-parse", &format!("{}^{{tree}}", side.commit)]), tree_of_git(&fixture));
+}
+
+#[test]
+fn a_linked_work_tree_has_its_own_snapshots() {
+    let fixture = base();
+    fixture.git(&["worktree", "add", "-q", "../linked", "-b", "side"]);
+    fixture.write("../linked/new", "1\n");
+    let linked = Repository::open(&fixture.root().join("../linked").canonicalize().unwrap()).unwrap();
+    let snapshot = linked.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    fixture.git(&["-C", "../linked", "add", "-A"]);
+    assert_eq!(snapshot.tree().as_str(), fixture.git(&["-C", "../linked", "write-tree"]));
+}
+
+#[test]
+fn staged_state_is_carried_beside_the_tree() {
+    let fixture = base();
+    fixture.write("a/x", "staged\n");
+    fixture.git(&["add", "a/x"]);
+    fixture.write("a/x", "changed\n");
+    let (side, _) = snapshot_of(&fixture);
+    let carried = fixture.git(&["rev-parse", &format!("{}^:index", side.commit)]);
+    assert_eq!(carried, fixture.git(&["write-tree"]));
+    assert_eq!(fixture.git(&["cat-file", "-t", side.tag.unwrap().as_str()]), "tag");
+    fixture.fsck();
+
+    let fixture = base();
+    CASES.iter().find(|(name, _)| *name == "unmerged").unwrap().1(&fixture);
+    let (side, _) = snapshot_of(&fixture);
+    for stage in 1..=3 {
+        let carried = fixture.git(&["rev-parse", &format!("{}^:unmerged/{stage}/a/x", side.commit)]);
+        assert_eq!(carried, fixture.git(&["rev-parse", &format!(":{stage}:a/x")]));
+    }
+}
+
+#[test]
+fn what_is_left_out_is_named() {
+    let fixture = base();
+    fixture.write("x.o", "1");
+    fixture.write("out/deep/x", "1");
+    fixture.write("big", vec![b'x'; 5_000_001]);
+    chmod(&fixture, "run.sh", 0o700);
+    chmod(&fixture, "c", 0o700);
+    fs::create_dir(fixture.root().join("hollow")).unwrap();
+    fixture.write(".GIT", "1");
+    fixture.git(&["init", "-q", "inner"]);
+    remove(&fixture, "a/x");
+    for name in ["pipe", "a/x"] {
+        assert!(Command::new("mkfifo").arg(fixture.root().join(name)).status().unwrap().success());
+    }
+    let (_, manifest) = snapshot_of(&fixture);
+    let shown: Vec<String> = manifest.left_out.iter().map(|left| format!("{}: {}", left.path, left.why)).collect();
+    assert_eq!(
+        shown,
+        [
+            ".GIT: git does not take such a name",
+            "a/x: a pipe, socket or device",
+            "big: untracked, and 5000001 bytes are over the cap",
+            "inner/: another repository without a commit",
+            "pipe: a pipe, socket or device",
+        ]
+    );
+    assert_eq!(manifest.ignored, [ListedPath::directory("out"), ListedPath::single("x.o")]);
+    assert_eq!(manifest.empty_directories, [path("hollow")]);
+    let permissions: Vec<String> = manifest.permissions.iter().map(|(path, bits)| format!("{path} {bits}")).collect();
+    assert_eq!(permissions, ["c/ 700"]);
+    assert_eq!(manifest.usual.executable.to_string(), "700");
+}
+
+#[test]
+fn too_many_new_files_leave_out_the_directory_that_costs_least() {
+    let new =
+        |text: &str, root: &str| New { path: text.into(), found: Found::Repository(git2::Oid::ZERO_SHA1), root: root.len() };
+    let mut all = Vec::new();
+    for number in 0..6 {
+        all.push(new(&format!("modules/a/{number}"), "modules"));
+        all.push(new(&format!("modules/b/{}", number % 3 * 10 + number), "modules"));
+    }
+    for number in 0..3 {
+        all.push(new(&format!("src/{number}"), &format!("src/{number}")));
+    }
+    let lines = |limit| {
+        let over = over_limits(&all, Limits { file_bytes: 10, new_files: limit });
+        over.lines.iter().map(|left| format!("{} {}", left.path, left.why)).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(15), Vec::<String>::new());
+    assert_eq!(lines(14), ["modules/a/ too many new files, 6 here"]);
+    assert_eq!(lines(4), ["modules/ too many new files, 12 here"]);
+    assert_eq!(lines(1), ["modules/ too many new files, 12 here", "src/0 too many new files", "src/1 too many new files"]);
+}
+
+#[test]
+fn a_path_that_only_a_program_can_store_is_refused_by_name() {
+    let fixture = base();
+    fixture.write(".gitattributes", "*.t filter=upper\n");
+    fixture.git(&["config", "filter.upper.clean", "tr a-z A-Z"]);
+    fixture.write("f.t", "x\n");
+    let Err(refused) = fixture.repository().snapshot(&fixture.environment(), Limits::default(), &[]) else { panic!("was taken") };
+    assert!(refused.to_string().contains("`f.t` goes through the filter `upper`"), "{refused}");
+}
+
+#[test]
+fn evidence_is_bound_to_everything_outside_claude() {
+    let fixture = base();
+    fixture.write(".claude/tasks/x.md", "1");
+    fixture.write("big", vec![b'x'; 5_000_001]);
+    let evidence = || fixture.repository().tree_outside_claude(&fixture.environment()).unwrap();
+    let first = evidence();
+    fixture.write(".claude/tasks/x.md", "2");
+    assert_eq!(evidence(), first);
+    fixture.git(&["add", "-A"]);
+    fixture.git(&["commit", "-q", "-m", "All"]);
+    assert_eq!(fixture.repository().tree_outside_claude_of(&fixture.head()).unwrap(), first);
+    assert_eq!(fixture.repository().snapshot(&fixture.environment(), Limits::default(), &[]).unwrap().evidence(), first);
+    fixture.git(&["rm", "-q", "--cached", "-r", ".claude"]);
+    assert_eq!(fixture.git(&["write-tree"]), first.as_str());
+    fixture.write("big", "small");
+    assert_ne!(evidence(), first);
+}
+
+#[test]
+fn a_directory_is_taken_in_although_it_is_ignored() {
+    let fixture = base();
+    fixture.write(".git/info/exclude", "/.claude/sessions/*/*\n");
+    fixture.write(".claude/sessions/s/README.md", "1");
+    fixture.write(".claude/sessions/s/journal/x.yaml", "1");
+    fixture.write(".claude/sessions/other/README.md", "1");
+    let repository = fixture.repository();
+    let also = [path(".claude/sessions/s")];
+    let snapshot = repository.snapshot(&fixture.environment(), Limits::default(), &also).unwrap();
+    assert_eq!(snapshot.manifest().ignored, [ListedPath::single(".claude/sessions/other/README.md")]);
+    let changes = snapshot.changes_to(&repository, &fixture.head()).unwrap();
+    let paths: Vec<String> = changes.iter().map(|change| change.path.to_string()).collect();
+    assert_eq!(paths, [".claude/sessions/s/README.md", ".claude/sessions/s/journal/x.yaml"]);
+}
+
+#[test]
+fn after_a_copy_of_the_clone_files_are_hashed_once() {
+    let fixture = base();
+    for number in 0..80 {
+        fixture.write(&format!("many/{number}"), format!("{number}\n"));
+    }
+    fixture.git(&["add", "-A"]);
+    fixture.git(&["commit", "-q", "-m", "Many"]);
+    let copied = fixture.root().join("../copy");
+    assert!(Command::new("cp").arg("-a").arg(fixture.root()).arg(&copied).status().unwrap().success());
+    crate::host::clock::Clock::sleep(std::time::Duration::from_millis(30));
+    let copy = Repository::open(&copied.canonicalize().unwrap()).unwrap();
+    let known = || {
+        let tracked = Tracked::read(&copy).unwrap();
+        let found = walk(&copy, &fixture.environment(), &tracked, &[]).unwrap();
+        let cache = StatCache::read(&copy);
+        let stat = |found: &Found| if let Found::File(stat) = found { Some(*stat) } else { None };
+        let known = found.differing.iter().filter(|(at, what)| {
+            stat(what).is_some_and(|stat| cache.find(&tracked.entries[**at].path, &stat) == Some(tracked.entries[**at].id))
+        });
+        (known.count(), found.differing.len())
+    };
+    assert_eq!(known().0, 0);
+    copy.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    let (cached, stale) = known();
+    assert!(cached >= 80 && stale >= cached, "{cached} of {stale}");
+    fs::write(copied.join("many/7"), "changed\n").unwrap();
+    let snapshot = copy.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    let changes = snapshot.changes_to(&copy, &fixture.head()).unwrap();
+    assert_eq!(changes.iter().map(|change| change.path.to_string()).collect::<Vec<_>>(), ["many/7"]);
+}

@@ -1,0 +1,716 @@
+//! Compares the work tree with the index: in parallel, by `lstat`, reading no content.
+//!
+//! What git itself would add is found here; what a path holds is hashed elsewhere. Nothing is written.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    ffi::{CStr, CString, OsStr},
+    fs,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use git2::{IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag};
+use rustix::{
+    fs::{AtFlags, Dir, FileType, Mode as Permissions, OFlags, fstat, openat, statat},
+    io::Errno,
+};
+
+use crate::{
+    host::{
+        Doing as _, Error, Result,
+        environment::Environment,
+        git::{Repository, Tried as _},
+    },
+    model::{
+        change::TreePath,
+        ignore::{Case, Rules, Standing},
+        manifest::{LeftOut, ListedPath, OuterRules, RuleFile, WhyLeftOut},
+    },
+};
+
+/// How far the clock of a file system may lag behind: one tick of the slowest kernel clock (100 Hz). Within it a file may
+/// have changed after it was looked at and still show the same times.
+const TICK_NANOSECONDS: i128 = 10_000_000;
+
+/// What `lstat` says, as far as it is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) struct Stat {
+    pub(in crate::host::git) modified: Moment,
+    pub(in crate::host::git) changed: Moment,
+    pub(in crate::host::git) device: u64,
+    pub(in crate::host::git) inode: u64,
+    pub(in crate::host::git) owner: (u32, u32),
+    pub(in crate::host::git) size: u64,
+    pub(in crate::host::git) mode: u32,
+}
+
+/// A time of a file: seconds and nanoseconds since 1970.
+pub(in crate::host::git) type Moment = (i64, u32);
+
+impl Stat {
+    pub(in crate::host::git) fn of(stat: &rustix::fs::Stat) -> Self {
+        let moment = |seconds, nanoseconds| (seconds, u32::try_from(nanoseconds).unwrap_or(0));
+        Self {
+            modified: moment(stat.st_mtime, stat.st_mtime_nsec),
+            changed: moment(stat.st_ctime, stat.st_ctime_nsec),
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            owner: (stat.st_uid, stat.st_gid),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            mode: stat.st_mode,
+        }
+    }
+
+    pub(in crate::host::git) fn file_type(&self) -> FileType {
+        FileType::from_raw_mode(self.mode)
+    }
+
+    /// Whether an entry of an index shows the same times, size and inode.
+    pub(in crate::host::git) fn is_that_of(&self, entry: &IndexEntry) -> bool {
+        let same = |entry: git2::IndexTime, own: Moment| {
+            let seconds = i64::from(entry.seconds()) & 0xffff_ffff == own.0 & 0xffff_ffff;
+            seconds && (entry.nanoseconds() == 0 || entry.nanoseconds() == own.1)
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "the index keeps the low 32 bits")]
+        let (size, inode) = (self.size as u32, self.inode as u32);
+        same(entry.mtime, self.modified) && same(entry.ctime, self.changed) && entry.file_size == size && entry.ino == inode
+    }
+
+    /// Whether an entry of an index that was written at `written` proves that the content is still the entry's.
+    pub(in crate::host::git) fn proves(&self, entry: &IndexEntry, written: Moment) -> bool {
+        let nanoseconds = |moment: Moment| i128::from(moment.0) * 1_000_000_000 + i128::from(moment.1);
+        let modified = (i64::from(entry.mtime.seconds()), entry.mtime.nanoseconds());
+        // Without nanoseconds in the entry its second has to be over.
+        let settled = if modified.1 == 0 {
+            modified.0 < written.0
+        } else {
+            nanoseconds(modified) + TICK_NANOSECONDS < nanoseconds(written)
+        };
+        settled && self.is_that_of(entry)
+    }
+}
+
+/// How an entry of the index is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) enum Mark {
+    Plain,
+    SkipWorktree,
+    AssumeUnchanged,
+    IntentToAdd,
+    Unmerged,
+}
+
+/// The index as the walk compares with it: one entry a path, sorted.
+pub(in crate::host::git) struct Tracked {
+    pub(in crate::host::git) entries: Vec<IndexEntry>,
+    pub(in crate::host::git) marks: Vec<Mark>,
+    /// Stages 1 to 3 of paths that a merge left open.
+    pub(in crate::host::git) unmerged: Vec<IndexEntry>,
+    written: Moment,
+}
+
+/// The stage of an entry of the index.
+pub(in crate::host::git) fn stage(entry: &IndexEntry) -> u16 {
+    entry.flags >> 12 & 3
+}
+
+impl Tracked {
+    pub(in crate::host::git) fn read(repository: &Repository) -> Result<Self> {
+        let path = repository.index_path();
+        let written = match rustix::fs::stat(&path) {
+            Ok(stat) => Stat::of(&stat).modified,
+            Err(Errno::NOENT) => (0, 0),
+            Err(error) => return Err(Error::at("read the index", &path, std::io::Error::from(error))),
+        };
+        Ok(Self::of(&repository.index()?, written))
+    }
+
+    /// The entries of an index whose file was last written at `written`.
+    pub(in crate::host::git) fn of(index: &git2::Index, written: Moment) -> Self {
+        let (mut entries, mut marks, mut unmerged) =
+            (Vec::with_capacity(index.len()), Vec::with_capacity(index.len()), Vec::new());
+        for entry in index.iter() {
+            let extended = IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended);
+            let mark = if stage(&entry) != 0 {
+                unmerged.push(copy(&entry));
+                if entries.last().is_some_and(|last: &IndexEntry| last.path == entry.path) {
+                    continue;
+                }
+                Mark::Unmerged
+            } else if extended.is_skip_worktree() {
+                Mark::SkipWorktree
+            } else if IndexEntryFlag::from_bits_truncate(entry.flags).is_valid() {
+                Mark::AssumeUnchanged
+            } else if extended.is_intent_to_add() {
+                Mark::IntentToAdd
+            } else {
+                Mark::Plain
+            };
+            entries.push(entry);
+            marks.push(mark);
+        }
+        Self { entries, marks, unmerged, written }
+    }
+
+    /// Whether the entry is taken as the index has it, whatever is on disk.
+    pub(in crate::host::git) fn is_not_looked_at(&self, at: usize) -> bool {
+        match self.marks[at] {
+            Mark::SkipWorktree | Mark::AssumeUnchanged => true,
+            Mark::Plain | Mark::IntentToAdd | Mark::Unmerged => false,
+        }
+    }
+
+    fn is_clean(&self, at: usize, stat: &Stat) -> bool {
+        self.marks[at] == Mark::Plain && stat.proves(&self.entries[at], self.written)
+    }
+}
+
+/// A copy of an entry of the index.
+pub(in crate::host::git) fn copy(entry: &IndexEntry) -> IndexEntry {
+    IndexEntry { path: entry.path.clone(), ..*entry }
+}
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) enum Found {
+    File(Stat),
+    Link(Stat),
+    /// Another repository at a commit.
+    Repository(git2::Oid),
+}
+
+/// A path that the index does not have.
+#[derive(Clone, Debug)]
+pub(in crate::host::git) struct New {
+    pub(in crate::host::git) path: Vec<u8>,
+    pub(in crate::host::git) found: Found,
+    /// How much of the path is the outermost directory that holds nothing tracked; the whole path when there is none.
+    pub(in crate::host::git) root: usize,
+}
+
+/// What the walk found.
+#[derive(Default)]
+pub(in crate::host::git) struct Findings {
+    /// Entries of the index whose content or kind may differ, by their number.
+    pub(in crate::host::git) differing: BTreeMap<usize, Found>,
+    /// Entries of the index that are not there any more.
+    pub(in crate::host::git) gone: Vec<usize>,
+    pub(in crate::host::git) new: Vec<New>,
+    pub(in crate::host::git) ignored: Vec<ListedPath>,
+    pub(in crate::host::git) left_out: Vec<LeftOut>,
+    pub(in crate::host::git) empty: Vec<Vec<u8>>,
+    /// Permission bits of entries of the index that are there.
+    pub(in crate::host::git) bits: Vec<(usize, u32)>,
+    pub(in crate::host::git) directory_bits: Vec<(Vec<u8>, u32)>,
+    pub(in crate::host::git) rules: Vec<OuterRules>,
+}
+
+impl Findings {
+    fn take(&mut self, other: Self) {
+        self.differing.extend(other.differing);
+        self.gone.extend(other.gone);
+        self.new.extend(other.new);
+        self.ignored.extend(other.ignored);
+        self.left_out.extend(other.left_out);
+        self.empty.extend(other.empty);
+        self.bits.extend(other.bits);
+        self.directory_bits.extend(other.directory_bits);
+    }
+
+    fn sort(&mut self) {
+        self.gone.sort_unstable();
+        self.new.sort_unstable_by(|left, right| left.path.cmp(&right.path));
+        self.ignored.sort_unstable();
+        self.left_out.sort_unstable();
+        self.empty.sort_unstable();
+        self.directory_bits.sort_unstable();
+    }
+
+    fn leave_out(&mut self, path: ListedPath, why: WhyLeftOut) {
+        self.left_out.push(LeftOut { path, why });
+    }
+}
+
+struct Walk<'a> {
+    tracked: &'a Tracked,
+    root: OwnedFd,
+    top: &'a Path,
+    file_mode: FileMode,
+    case: Case,
+    found: Mutex<Findings>,
+    failed: Mutex<Option<Error>>,
+}
+
+/// `core.fileMode`: whether the bit that lets a file be run can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) enum FileMode {
+    Believed,
+    Ignored,
+}
+
+impl FileMode {
+    pub(in crate::host::git) fn of(repository: &Repository) -> Result<Self> {
+        Ok(if repository.config_bool("core.fileMode")?.unwrap_or(true) { Self::Believed } else { Self::Ignored })
+    }
+
+    /// The mode that git would record for a regular file whose entry in the index has the mode `indexed`.
+    pub(in crate::host::git) fn record(self, mode: u32, indexed: Option<u32>) -> u32 {
+        let bits = match (self, indexed) {
+            (Self::Ignored, Some(indexed)) if indexed & 0o170_000 == 0o100_000 => indexed,
+            (Self::Ignored, _) => 0,
+            (Self::Believed, _) => mode,
+        };
+        if bits & 0o100 == 0 { 0o100_644 } else { 0o100_755 }
+    }
+}
+
+/// One directory to walk.
+struct Place<'a> {
+    /// Empty at the top, else with a slash behind it.
+    path: Vec<u8>,
+    /// The entries of the index that lie in it.
+    entries: std::ops::Range<usize>,
+    rules: Rules,
+    within: Within,
+    walk: &'a Walk<'a>,
+}
+
+/// What a directory lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Within {
+    /// It holds tracked files.
+    Tracked,
+    /// It holds tracked files, but rules ignore it and all else in it.
+    Ignored,
+    /// Nothing in it is tracked; so much of its path is the outermost such directory.
+    New(usize),
+}
+
+/// An entry of the index as seen from the directory it lies in.
+enum Child {
+    File(usize),
+    Directory(std::ops::Range<usize>),
+}
+
+/// Where git keeps what belongs to the user and not to a repository.
+pub(in crate::host::git) fn users_directory(environment: &Environment) -> Option<PathBuf> {
+    match environment.variable("XDG_CONFIG_HOME").map(Path::new) {
+        Some(path) if path.is_absolute() => Some(path.join("git")),
+        _ => Some(environment.home()?.join(".config/git")),
+    }
+}
+
+/// The ignore rules outside the work tree, the weakest first.
+fn outer_rules(repository: &Repository, environment: &Environment) -> Result<Vec<OuterRules>> {
+    let config = repository.raw.config().tried("read git's configuration")?;
+    let excludes = match config.get_path("core.excludesFile") {
+        Ok(path) => Some(repository.root().join(path)),
+        Err(_) => users_directory(environment).map(|directory| directory.join("ignore")),
+    };
+    let info = Some(repository.raw.commondir().join("info/exclude"));
+    let mut rules = Vec::new();
+    for (from, file) in [(RuleFile::Excludes, excludes), (RuleFile::Info, info)] {
+        let Some(file) = file else { continue };
+        match fs::read(&file) {
+            Ok(text) => rules.push(OuterRules { from, text: String::from_utf8_lossy(&text).into_owned() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {}
+            Err(error) => return Err(Error::at("read", &file, error)),
+        }
+    }
+    Ok(rules)
+}
+
+/// The rules that hold at the top of the work tree before its own `.gitignore`.
+pub(in crate::host::git) fn outermost(rules: &[OuterRules], case: Case) -> Rules {
+    rules.iter().fold(Rules::default(), |outer, rules| outer.within(b"", rules.text.as_bytes(), case))
+}
+
+/// `core.ignoreCase`.
+pub(in crate::host::git) fn case(repository: &Repository) -> Result<Case> {
+    Ok(if repository.config_bool("core.ignoreCase")?.unwrap_or(false) { Case::Folded } else { Case::Sensitive })
+}
+
+/// Walks the work tree. What lies below `also` is found even where rules ignore it.
+pub(in crate::host::git) fn walk(
+    repository: &Repository,
+    environment: &Environment,
+    tracked: &Tracked,
+    also: &[TreePath],
+) -> Result<Findings> {
+    let top = repository.root();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let open = |path: &Path| rustix::fs::open(path, flags, Permissions::empty());
+    let root = open(top).map_err(std::io::Error::from).doing("open", top)?;
+    let case = case(repository)?;
+    let rules = outer_rules(repository, environment)?;
+    let walk = Walk {
+        tracked,
+        root,
+        top,
+        file_mode: FileMode::of(repository)?,
+        case,
+        found: Mutex::default(),
+        failed: Mutex::default(),
+    };
+    let place = Place {
+        path: Vec::new(),
+        entries: 0..tracked.entries.len(),
+        rules: outermost(&rules, case),
+        within: Within::Tracked,
+        walk: &walk,
+    };
+    rayon::scope(|scope| place.enter(scope));
+    let mut found = walk.finish()?;
+    found.rules = rules;
+    for path in also {
+        include(&walk, path, &mut found)?;
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Adds what rules ignore below the directory `path`.
+fn include(walk: &Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()> {
+    let stands = |path: &TreePath| fs::symlink_metadata(path.join_to(walk.top)).is_ok_and(|found| found.is_dir());
+    if !stands(path) || !path.parents().all(|parent| stands(&parent)) {
+        return Ok(());
+    }
+    let mut prefix = path.as_bytes().to_owned();
+    let within = Within::New(prefix.len());
+    prefix.push(b'/');
+    let start = walk.tracked.entries.partition_point(|entry| entry.path < prefix);
+    let length = walk.tracked.entries[start..].partition_point(|entry| entry.path.starts_with(&prefix));
+    let place = Place { path: prefix, entries: start..start + length, rules: Rules::default(), within, walk };
+    rayon::scope(|scope| place.enter(scope));
+    let more = walk.finish()?;
+    found.ignored.retain(|listed| !listed.path().is_some_and(|listed| listed.is_below(path)));
+    let known: HashSet<&[u8]> = found.new.iter().map(|new| &*new.path).collect();
+    let new: Vec<New> = more.new.into_iter().filter(|new| !known.contains(&*new.path)).collect();
+    found.new.extend(new);
+    let left_out: Vec<LeftOut> = more.left_out.into_iter().filter(|left| !found.left_out.contains(left)).collect();
+    found.left_out.extend(left_out);
+    Ok(())
+}
+
+impl Walk<'_> {
+    fn finish(&self) -> Result<Findings> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        failed.map_or(Ok(found), Err)
+    }
+}
+
+/// An open directory and what is in it, by name.
+struct Opened {
+    directory: OwnedFd,
+    names: Vec<(CString, FileType)>,
+}
+
+impl<'a> Place<'a> {
+    fn enter<'scope>(self, scope: &rayon::Scope<'scope>)
+    where
+        'a: 'scope,
+    {
+        let mut found = Findings::default();
+        let outcome = self.visit(&mut found, scope);
+        let walk = self.walk;
+        if let Err(error) = outcome {
+            walk.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+        walk.found.lock().unwrap_or_else(PoisonError::into_inner).take(found);
+    }
+
+    fn name(&self) -> &[u8] {
+        self.path.strip_suffix(b"/").unwrap_or(&self.path)
+    }
+
+    fn shown(&self) -> PathBuf {
+        self.walk.top.join(OsStr::from_bytes(&self.path))
+    }
+
+    fn open(&self) -> rustix::io::Result<Opened> {
+        let path: &[u8] = if self.path.is_empty() { b"." } else { &self.path };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = openat(&self.walk.root, path, flags, Permissions::empty())?;
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b".." | b".git") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::Unknown => match lstat(&directory, name)? {
+                    Some(stat) => stat.file_type(),
+                    None => continue,
+                },
+                kind => kind,
+            };
+            names.push((name.to_owned(), kind));
+        }
+        Ok(Opened { directory, names })
+    }
+
+    fn visit<'scope>(&self, found: &mut Findings, scope: &rayon::Scope<'scope>) -> Result<()>
+    where
+        'a: 'scope,
+    {
+        let Opened { directory, names } = match self.open() {
+            Ok(opened) => opened,
+            Err(Errno::NOENT | Errno::NOTDIR) => {
+                self.all_gone(self.entries.clone(), found);
+                return Ok(());
+            }
+            Err(Errno::ACCESS) if !self.path.is_empty() => {
+                found.leave_out(ListedPath::directory(self.name()), WhyLeftOut::Unreadable);
+                return Ok(());
+            }
+            Err(error) => return Err(Error::at("read the directory", &self.shown(), std::io::Error::from(error))),
+        };
+        if !self.path.is_empty() {
+            if names.is_empty() {
+                found.empty.push(self.name().to_owned());
+            }
+            let stat = fstat(&directory).map_err(std::io::Error::from).doing("look at", &self.shown())?;
+            found.directory_bits.push((self.name().to_owned(), stat.st_mode & 0o7777));
+        }
+        let rules = self.rules_here(&directory, &names)?;
+        let mut children = self.children();
+        for (name, kind) in &names {
+            let known = children
+                .binary_search_by(|(child, _)| (*child).cmp(name.to_bytes()))
+                .ok()
+                .map(|at| std::mem::replace(&mut children[at].1, Child::Directory(0..0)));
+            match known {
+                Some(Child::File(at)) => {
+                    if !self.tracked_file(&directory, name, at, found)? {
+                        self.unknown(&directory, (name, *kind), &rules, found, scope)?;
+                    }
+                }
+                Some(Child::Directory(entries)) if *kind == FileType::Directory => {
+                    self.tracked_directory(name.to_bytes(), entries, &rules).spawn(scope);
+                }
+                Some(Child::Directory(entries)) => {
+                    self.all_gone(entries, found);
+                    self.unknown(&directory, (name, *kind), &rules, found, scope)?;
+                }
+                None => self.unknown(&directory, (name, *kind), &rules, found, scope)?,
+            }
+        }
+        for (_, child) in children {
+            match child {
+                Child::File(at) => self.all_gone(at..at + 1, found),
+                Child::Directory(entries) => self.all_gone(entries, found),
+            }
+        }
+        Ok(())
+    }
+
+    /// The entries of the index that lie here, by name; a directory's stand together.
+    fn children(&self) -> Vec<(&'a [u8], Child)> {
+        let entries = &self.walk.tracked.entries;
+        let depth = self.path.len();
+        let mut children = Vec::new();
+        let mut at = self.entries.start;
+        while at < self.entries.end {
+            let path: &'a [u8] = &entries[at].path;
+            let rest = &path[depth..];
+            match rest.iter().position(|&byte| byte == b'/') {
+                None => {
+                    children.push((rest, Child::File(at)));
+                    at += 1;
+                }
+                Some(length) => {
+                    let prefix = &path[..=depth + length];
+                    let end = at + entries[at..self.entries.end].partition_point(|entry| entry.path.starts_with(prefix));
+                    children.push((&rest[..length], Child::Directory(at..end)));
+                    at = end;
+                }
+            }
+        }
+        children.sort_unstable_by_key(|(name, _)| *name);
+        children
+    }
+
+    fn rules_here(&self, directory: &OwnedFd, names: &[(CString, FileType)]) -> Result<Rules> {
+        let holds = names.iter().any(|(name, kind)| name.to_bytes() == b".gitignore" && *kind == FileType::RegularFile);
+        if !holds || self.within == Within::Ignored {
+            return Ok(self.rules.clone());
+        }
+        let shown = || self.shown().join(".gitignore");
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(directory, c".gitignore", flags, Permissions::empty()).map_err(std::io::Error::from);
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut fs::File::from(file.doing("read", &shown())?), &mut text).doing("read", &shown())?;
+        Ok(self.rules.within(self.name(), &text, self.walk.case))
+    }
+
+    /// Compares an entry of the index with what stands at its path; false when something else stands there.
+    fn tracked_file(&self, directory: &OwnedFd, name: &CStr, at: usize, found: &mut Findings) -> Result<bool> {
+        let tracked = self.walk.tracked;
+        let entry = &tracked.entries[at];
+        let Some(stat) = self.look(directory, name)? else {
+            self.all_gone(at..at + 1, found);
+            return Ok(true);
+        };
+        if tracked.is_not_looked_at(at) {
+            if stat.file_type() == FileType::RegularFile {
+                found.bits.push((at, stat.mode & 0o7777));
+            }
+            return Ok(true);
+        }
+        match stat.file_type() {
+            FileType::RegularFile => {
+                found.bits.push((at, stat.mode & 0o7777));
+                let mode = self.walk.file_mode.record(stat.mode, Some(entry.mode));
+                if mode != entry.mode || !tracked.is_clean(at, &stat) {
+                    found.differing.insert(at, Found::File(stat));
+                }
+            }
+            FileType::Symlink => {
+                if entry.mode != 0o120_000 || !tracked.is_clean(at, &stat) {
+                    found.differing.insert(at, Found::Link(stat));
+                }
+            }
+            FileType::Directory if entry.mode == 0o160_000 => {
+                if let Nested::At(head) = self.nested(directory, name)
+                    && head != entry.id
+                {
+                    found.differing.insert(at, Found::Repository(head));
+                }
+            }
+            _ => {
+                self.all_gone(at..at + 1, found);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn tracked_directory(&self, name: &[u8], entries: std::ops::Range<usize>, rules: &Rules) -> Self {
+        let path = self.join(name);
+        let within = match self.within {
+            Within::Tracked if rules.ignore(&path, Standing::Directory) => Within::Ignored,
+            Within::Tracked | Within::Ignored | Within::New(_) => self.within,
+        };
+        self.below(path, entries, rules, within)
+    }
+
+    /// Something that the index does not have.
+    fn unknown<'scope>(
+        &self,
+        directory: &OwnedFd,
+        (name, kind): (&CStr, FileType),
+        rules: &Rules,
+        found: &mut Findings,
+        scope: &rayon::Scope<'scope>,
+    ) -> Result<()>
+    where
+        'a: 'scope,
+    {
+        let path = self.join(name.to_bytes());
+        let is_directory = kind == FileType::Directory;
+        let listed = |path: &[u8]| if is_directory { ListedPath::directory(path) } else { ListedPath::single(path) };
+        let standing = if is_directory { Standing::Directory } else { Standing::Other };
+        if self.within == Within::Ignored || rules.ignore(&path, standing) {
+            found.ignored.push(listed(&path));
+            return Ok(());
+        }
+        let bad_link = kind == FileType::Symlink && name.to_bytes().eq_ignore_ascii_case(b".gitmodules");
+        if bad_link || TreePath::new(name.to_bytes()).is_err() {
+            found.leave_out(listed(&path), WhyLeftOut::BadName);
+            return Ok(());
+        }
+        let root = match self.within {
+            Within::New(root) => root,
+            Within::Tracked | Within::Ignored => path.len(),
+        };
+        match kind {
+            FileType::RegularFile => {
+                if let Some(stat) = self.look(directory, name)? {
+                    found.new.push(New { path, found: Found::File(stat), root });
+                }
+            }
+            FileType::Symlink => {
+                if let Some(stat) = self.look(directory, name)? {
+                    found.new.push(New { path, found: Found::Link(stat), root });
+                }
+            }
+            FileType::Directory => match self.nested(directory, name) {
+                Nested::None => self.below(path, 0..0, rules, Within::New(root)).spawn(scope),
+                Nested::At(head) => found.new.push(New { path, found: Found::Repository(head), root }),
+                Nested::Empty => found.leave_out(listed(&path), WhyLeftOut::EmptyRepository),
+            },
+            _ => found.leave_out(listed(&path), WhyLeftOut::NotAFile),
+        }
+        Ok(())
+    }
+
+    fn all_gone(&self, entries: std::ops::Range<usize>, found: &mut Findings) {
+        found.gone.extend(entries.filter(|&at| !self.walk.tracked.is_not_looked_at(at)));
+    }
+
+    fn join(&self, name: &[u8]) -> Vec<u8> {
+        let mut path = Vec::with_capacity(self.path.len() + name.len() + 1);
+        path.extend_from_slice(&self.path);
+        path.extend_from_slice(name);
+        path
+    }
+
+    fn below(&self, mut path: Vec<u8>, entries: std::ops::Range<usize>, rules: &Rules, within: Within) -> Self {
+        path.push(b'/');
+        Self { path, entries, rules: rules.clone(), within, walk: self.walk }
+    }
+
+    fn spawn<'scope>(self, scope: &rayon::Scope<'scope>)
+    where
+        'a: 'scope,
+    {
+        scope.spawn(move |scope| self.enter(scope));
+    }
+
+    fn look(&self, directory: &OwnedFd, name: &CStr) -> Result<Option<Stat>> {
+        lstat(directory, name)
+            .map_err(std::io::Error::from)
+            .doing("look at", &self.shown().join(OsStr::from_bytes(name.to_bytes())))
+    }
+
+    /// Whether the directory `name` is the top of another repository.
+    fn nested(&self, directory: &OwnedFd, name: &CStr) -> Nested {
+        let mut marker = name.to_bytes().to_owned();
+        marker.extend_from_slice(b"/.git");
+        if statat(directory, &*marker, AtFlags::SYMLINK_NOFOLLOW).is_err() {
+            return Nested::None;
+        }
+        let path = self.shown().join(OsStr::from_bytes(name.to_bytes()));
+        match git2::Repository::open(&path) {
+            Ok(repository) => match repository.head().ok().and_then(|head| head.peel_to_commit().ok()) {
+                Some(commit) => Nested::At(commit.id()),
+                None => Nested::Empty,
+            },
+            // A `.git` that is no repository hides nothing.
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Nested::None,
+            Err(_) => Nested::Empty,
+        }
+    }
+}
+
+enum Nested {
+    None,
+    At(git2::Oid),
+    Empty,
+}
+
+fn lstat(directory: impl AsFd, name: &CStr) -> rustix::io::Result<Option<Stat>> {
+    match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(Stat::of(&stat))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
