@@ -10,6 +10,7 @@ use crate::{
         environment::Environment,
         failpoint,
         git::{Landing, Repository, Signature, Tried as _, oid},
+        process::Stop,
     },
     model::{
         change::{Mode, Side, TreePath},
@@ -100,7 +101,7 @@ impl Repository {
     /// # Errors
     /// Refuses when a hook refuses, when staged or unmerged content of a path would be lost, when a path of the work tree is
     /// not there or goes through a filter program, and when nothing of the message is left.
-    pub fn prepare(&self, request: &CommitRequest, environment: &Environment) -> Result<Option<Prepared>> {
+    pub fn prepare(&self, request: &CommitRequest, environment: &Environment, stop: &Stop) -> Result<Option<Prepared>> {
         let mut changes = Vec::with_capacity(request.paths.len());
         for PathContent { path, content } in &request.paths {
             let base = request.parent.as_ref().map(|parent| self.side_at(parent, path)).transpose()?.flatten();
@@ -131,21 +132,45 @@ impl Repository {
         if self.changes_nothing(request.parent.as_ref(), &tree)? {
             return Ok(None);
         }
-        let message = git2::message_prettify(request.message.as_str(), None).tried("tidy the commit message")?;
-        let mut added_by_hook = Vec::new();
-        let _ = environment;
+        let tidy = |text: &str| git2::message_prettify(text, None).tried("tidy the commit message");
+        let asked = tree.clone();
+        let (tree, message) = match request.hooks {
+            Hooks::Run => self.run_hooks(request, tree, &changes, tidy(&request.message)?, environment, stop)?,
+            Hooks::Skip => (tree, request.message.clone()),
+        };
+        let message = tidy(&message)?;
         if message.trim().is_empty() {
-            return Err(Refusal::usage("cannot commit: the message is empty").into());
+            return Err(Refusal::usage("cannot commit: nothing of the message is left").into());
         }
         if self.changes_nothing(request.parent.as_ref(), &tree)? {
             return Ok(None);
         }
-        let parents: Vec<&Oid> = request.parent.iter().collect();
-        let commit = self.write_commit(&tree, &parents, &message, &request.author, &request.committer)?;
-        added_by_hook.sort();
+        let mut added_by_hook: Vec<TreePath> =
+            self.differences(Some(&asked), &tree)?.into_iter().map(|difference| difference.path).collect();
+        added_by_hook.retain(|path| changes.iter().all(|(asked, _)| asked != path));
+        let commit = self.write_perhaps_signed(request, &tree, &message, environment, stop)?;
         failpoint::reach("commit.prepared").doing("prepare a commit for", self.root())?;
         let landing = Landing { branch: request.branch.clone(), parent: request.parent.clone(), commit, replaces };
         Ok(Some(Prepared { tree, digest: Digest::of(&message), message, landing, added_by_hook }))
+    }
+
+    fn write_perhaps_signed(
+        &self,
+        request: &CommitRequest,
+        tree: &Oid,
+        message: &str,
+        environment: &Environment,
+        stop: &Stop,
+    ) -> Result<Oid> {
+        let parents: Vec<&Oid> = request.parent.iter().collect();
+        if !self.signs_commits()? {
+            return self.write_commit(tree, &parents, message, &request.author, &request.committer);
+        }
+        let mut arguments = vec![tree.as_str(), "-m", message.trim_end_matches('\n')];
+        for parent in parents {
+            arguments.extend(["-p", parent.as_str()]);
+        }
+        Ok(Oid::new(self.write_signed(&arguments, [&request.author, &request.committer], environment, stop)?)?)
     }
 
     fn changes_nothing(&self, parent: Option<&Oid>, tree: &Oid) -> Result<bool> {

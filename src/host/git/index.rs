@@ -122,11 +122,19 @@ impl Repository {
         }
     }
 
-    fn draft(&self, index: &Path) -> Result<Draft> {
+    /// A name that nobody has for something that is to be taken away again; what ended processes of ours left goes now.
+    pub(in crate::host::git) fn draft_path(&self) -> Result<PathBuf> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let directory = self.drafts();
         fs::create_dir_all(&directory).doing("create", &directory)?;
-        let path = directory.join(format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        for left in self.left_drafts() {
+            drop(if left.is_dir() { fs::remove_dir_all(left) } else { fs::remove_file(left) });
+        }
+        Ok(directory.join(format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))))
+    }
+
+    fn draft(&self, index: &Path) -> Result<Draft> {
+        let path = self.draft_path()?;
         match fs::copy(index, &path) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -145,31 +153,31 @@ impl Repository {
         self.raw.commondir().join("autonomy/index")
     }
 
-    /// Takes `lock` away if it is a draft of a process of ours that is gone; drafts that such a process left go too.
-    fn take_away_stale(&self, lock: &Path) -> Result<bool> {
-        let Ok(held) = lock.symlink_metadata() else { return Ok(true) };
-        let Ok(drafts) = fs::read_dir(self.drafts()) else { return Ok(false) };
-        let mut gone = false;
-        for draft in drafts.flatten() {
+    /// Drafts of processes that have ended.
+    fn left_drafts(&self) -> Vec<PathBuf> {
+        let of_ended = |draft: &fs::DirEntry| {
             let name = draft.file_name();
             let process = name.to_str().and_then(|name| name.split('-').next()?.parse().ok()).and_then(Pid::from_raw);
-            if !process.is_some_and(|process| test_kill_process(process) == Err(rustix::io::Errno::SRCH)) {
-                continue;
-            }
-            let Ok(found) = draft.metadata() else { continue };
-            if (found.dev(), found.ino()) == (held.dev(), held.ino()) {
-                fs::remove_file(lock).doing("take away the lock of an ended process of ours,", lock)?;
-                gone = true;
-            }
-            drop(fs::remove_file(draft.path()));
+            process.is_some_and(|process| test_kill_process(process) == Err(rustix::io::Errno::SRCH))
+        };
+        fs::read_dir(self.drafts()).into_iter().flatten().flatten().filter(of_ended).map(|draft| draft.path()).collect()
+    }
+
+    /// Takes `lock` away if it is a draft of a process of ours that has ended.
+    fn take_away_stale(&self, lock: &Path) -> Result<bool> {
+        let Ok(held) = lock.symlink_metadata() else { return Ok(true) };
+        let same = |draft: &PathBuf| draft.metadata().is_ok_and(|found| (found.dev(), found.ino()) == (held.dev(), held.ino()));
+        if !self.left_drafts().iter().any(same) {
+            return Ok(false);
         }
-        Ok(gone)
+        fs::remove_file(lock).doing("take away the lock of an ended process of ours,", lock)?;
+        Ok(true)
     }
 }
 
 /// Gives the draft the time and the permissions of the index that it replaces, and syncs it. Git compares the time of an
 /// entry with that of the index to know which entries it has to look at again, so that answer stays the same.
-fn settle_times(index: &Path, draft: &Path) -> Result<()> {
+pub(in crate::host::git) fn settle_times(index: &Path, draft: &Path) -> Result<()> {
     let file = fs::File::options().write(true).open(draft).doing("open", draft)?;
     if let Ok(found) = index.metadata() {
         file.set_permissions(found.permissions()).doing("set the permissions of", draft)?;

@@ -65,10 +65,10 @@ pub struct Landed {
 }
 
 /// One path of the commit: what the parent and what the commit holds.
-struct Difference {
-    path: TreePath,
-    old: Option<Side>,
-    new: Option<Side>,
+pub(in crate::host::git) struct Difference {
+    pub(in crate::host::git) path: TreePath,
+    pub(in crate::host::git) old: Option<Side>,
+    pub(in crate::host::git) new: Option<Side>,
 }
 
 impl Repository {
@@ -109,7 +109,7 @@ impl Repository {
             publish()?;
             return Ok(Landed { index: IndexOutcome::OtherBranch, left: Vec::new() });
         }
-        let differences = self.differences(landing)?;
+        let differences = self.differences(landing.parent.as_ref(), &landing.commit)?;
         let left = RefCell::new(Vec::new());
         if tip.as_ref() == Some(&landing.commit) && !self.needs_update(landing, &differences)? {
             return Ok(Landed { index: IndexOutcome::Updated, left: Vec::new() });
@@ -146,10 +146,11 @@ impl Repository {
         })
     }
 
-    fn differences(&self, landing: &Landing) -> Result<Vec<Difference>> {
-        let doing = || format!("compare the commit {} with its parent", landing.commit.short());
-        let old = landing.parent.as_ref().map(|parent| self.raw_tree(parent)).transpose()?;
-        let new = self.raw_tree(&landing.commit)?;
+    /// The paths that differ between two commits or trees, with both sides.
+    pub(in crate::host::git) fn differences(&self, old: Option<&Oid>, new: &Oid) -> Result<Vec<Difference>> {
+        let doing = || format!("compare {} with what was before", new.short());
+        let old = old.map(|old| self.raw_tree(old)).transpose()?;
+        let new = self.raw_tree(new)?;
         let diff = self.raw.diff_tree_to_tree(old.as_ref(), Some(&new), None).tried(doing())?;
         let mut found: BTreeMap<TreePath, Difference> = BTreeMap::new();
         for delta in diff.deltas() {
@@ -203,7 +204,12 @@ impl Repository {
     }
 
     /// An index entry for `side`, with the state of the file where the file holds just that.
-    fn entry(&self, path: &TreePath, side: &Side, before: Option<&git2::IndexEntry>) -> Result<git2::IndexEntry> {
+    pub(in crate::host::git) fn entry(
+        &self,
+        path: &TreePath,
+        side: &Side,
+        before: Option<&git2::IndexEntry>,
+    ) -> Result<git2::IndexEntry> {
         let (flags, flags_extended) = before.map_or((0, 0), |entry| (entry.flags, entry.flags_extended & !INTENT_TO_ADD));
         let zero = git2::IndexTime::new(0, 0);
         let mut entry = git2::IndexEntry {
@@ -301,6 +307,7 @@ mod tests {
                 CommitRequest, Content, Hooks, PathContent, Prepared, Staged,
                 fixture::{Fixture, path, signature},
             },
+            process::Stop,
         },
         model::refusal::Code,
     };
@@ -320,7 +327,7 @@ mod tests {
     }
 
     fn prepare(fixture: &Fixture, paths: &[(&str, Content)]) -> Prepared {
-        fixture.repository().prepare(&request(fixture, paths), &fixture.environment()).unwrap().unwrap()
+        fixture.repository().prepare(&request(fixture, paths), &fixture.environment(), &Stop::default()).unwrap().unwrap()
     }
 
     fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Refusal {
@@ -444,7 +451,7 @@ mod tests {
         fixture.git(&["worktree", "add", "-q", "../linked", "main"]);
         let mut request = request(&fixture, &[("a", Content::Bytes(b"3\n".to_vec()))]);
         (request.branch, request.parent) = ("refs/heads/main".to_owned(), Some(fixture.oid("main")));
-        let prepared = fixture.repository().prepare(&request, &fixture.environment()).unwrap().unwrap();
+        let prepared = fixture.repository().prepare(&request, &fixture.environment(), &Stop::default()).unwrap().unwrap();
         assert_eq!(refusal(fixture.repository().land(&prepared.landing)).code, Code::Conflict);
     }
 
@@ -457,9 +464,9 @@ mod tests {
         fixture.write("a", "later\n");
         let mut request = request(&fixture, &[("a", Content::WorkTree)]);
         let repository = fixture.repository();
-        assert_eq!(refusal(repository.prepare(&request, &fixture.environment())).code, Code::Conflict);
+        assert_eq!(refusal(repository.prepare(&request, &fixture.environment(), &Stop::default())).code, Code::Conflict);
         request.staged = Staged::Replace;
-        let prepared = repository.prepare(&request, &fixture.environment()).unwrap().unwrap();
+        let prepared = repository.prepare(&request, &fixture.environment(), &Stop::default()).unwrap().unwrap();
         repository.land(&prepared.landing).unwrap();
         assert_eq!((fixture.status().as_str(), fixture.git(&["show", "HEAD:a"]).as_str()), ("", "later"));
         let json = serde_json::to_string(&prepared.landing).unwrap();
@@ -546,7 +553,7 @@ mod tests {
         let fixture = Fixture::new();
         fixture.commit_file("a", "1\n");
         let same = request(&fixture, &[("a", Content::Bytes(b"1\n".to_vec())), ("no/such", Content::Deleted)]);
-        assert_eq!(fixture.repository().prepare(&same, &fixture.environment()).unwrap(), None);
+        assert_eq!(fixture.repository().prepare(&same, &fixture.environment(), &Stop::default()).unwrap(), None);
     }
 
     /// What a person and we do to one path of a small tree.
@@ -616,7 +623,7 @@ mod tests {
                 (limited(&["diff", "--cached"]), limited(&["diff"]), limited(&["status", "--porcelain", "-uall"]))
             };
             let before = theirs(&fixture);
-            let prepared = fixture.repository().prepare(&request(&fixture, &ours), &fixture.environment()).unwrap();
+            let prepared = fixture.repository().prepare(&request(&fixture, &ours), &fixture.environment(), &Stop::default()).unwrap();
             prop_assert_eq!(prepared.is_none(), ours.is_empty());
             if let Some(prepared) = prepared {
                 let landed = fixture.repository().land(&prepared.landing).unwrap();

@@ -18,10 +18,12 @@ mod diff;
 mod head;
 mod history;
 mod holders;
+mod hooks;
 mod identity;
 mod index;
 mod land;
 mod open;
+mod program;
 mod read;
 mod refs;
 mod restore;
@@ -41,12 +43,14 @@ mod fixture;
 pub use commit::{CommitRequest, Content, Hooks, PathContent, Prepared, Staged};
 pub use head::{Head, Operation};
 pub use history::{Commit, Numstat, PathStat};
+pub use holders::{Deletion, Holder, Version};
 pub use identity::{Identity, Signature};
 pub use land::{IndexOutcome, Landed, Landing};
 pub use read::Blob;
 pub use restore::{HeldBack, Restored};
 pub use rollback::Carrier;
 pub use snapshot::{Limits, SideCommit, Snapshot, Words};
+pub use status::Status;
 pub use tags::{Annotation, Tag};
 
 /// One opened repository with its work tree.

@@ -1,79 +1,114 @@
-//! How the work tree stands, in the words that git itself would use: `status --porcelain`, `log --oneline`, and how much
-//! differs from a commit. Reads only; not even the index is refreshed.
-
-use git2::Status;
+//! What differs between HEAD, the index and the work tree.
+//!
+//! The structured form comes from libgit2 and says facts about single files; the text for people comes from the git program
+//! itself, so that it is what `git status` would have said.
 
 use crate::{
     host::{
         Result,
-        git::{Numstat, Repository, Tried as _, raw_oid},
+        environment::Environment,
+        git::{Numstat, Repository, Tried as _},
     },
-    model::id::Oid,
+    model::{
+        change::{ChangeKind, TreePath},
+        id::Oid,
+    },
 };
 
+/// What differs, path by path; renames count as a deletion and an addition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Between HEAD and the index.
+    pub staged: Vec<(TreePath, ChangeKind)>,
+    /// Between the index and the work tree, of files that git tracks.
+    pub unstaged: Vec<(TreePath, ChangeKind)>,
+    /// Files that git neither tracks nor ignores; a repository inside the work tree is one path.
+    pub untracked: Vec<TreePath>,
+    /// Files that a merge left unresolved.
+    pub unmerged: Vec<TreePath>,
+}
+
+impl Status {
+    /// Whether nothing differs, untracked files aside.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.staged.is_empty() && self.unstaged.is_empty() && self.unmerged.is_empty()
+    }
+
+    /// Every path that differs in any way, in order.
+    #[must_use]
+    pub fn paths(&self) -> Vec<TreePath> {
+        let changed = self.staged.iter().chain(&self.unstaged).map(|(path, _)| path);
+        let mut paths: Vec<TreePath> = changed.chain(&self.untracked).chain(&self.unmerged).cloned().collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+}
+
 impl Repository {
-    /// What `git status --porcelain` prints, without running anything that the repository configures.
+    /// What differs between HEAD, the index and the work tree. Nothing is refreshed and no program is run.
     ///
     /// # Errors
-    /// Fails when git's data or the work tree cannot be read.
-    pub fn status_text(&self) -> Result<String> {
-        let untracked = self.config_text("status.showUntrackedFiles")?;
+    /// Fails when the index or the work tree cannot be read.
+    pub fn status(&self) -> Result<Status> {
+        use git2::Status as Flag;
+        self.index()?;
         let mut options = git2::StatusOptions::new();
-        options.include_untracked(untracked.as_deref() != Some("no")).recurse_untracked_dirs(untracked.as_deref() == Some("all"));
-        options.renames_head_to_index(true).include_unmodified(false).exclude_submodules(false);
-        let statuses = self.raw.statuses(Some(&mut options)).tried("read the status of the work tree")?;
-        let (mut tracked, mut other) = (Vec::new(), Vec::new());
-        for entry in statuses.iter() {
-            let status = entry.status();
-            if status.contains(Status::CONFLICTED) {
-                tracked.push((
-                    entry.path_bytes().to_vec(),
-                    format!("{} {}", self.unmerged(entry.path_bytes())?, quoted(entry.path_bytes())),
-                ));
-            } else if status == Status::WT_NEW {
-                other.push((entry.path_bytes().to_vec(), format!("?? {}", quoted(entry.path_bytes()))));
-            } else if !status.contains(Status::IGNORED) {
-                let renamed = entry.head_to_index().filter(|_| status.contains(Status::INDEX_RENAMED));
-                let names = renamed.and_then(|delta| {
-                    let (old, new) = (delta.old_file().path_bytes()?.to_vec(), delta.new_file().path_bytes()?.to_vec());
-                    Some((new.clone(), format!("{} -> {}", quoted(&old), quoted(&new))))
-                });
-                let (path, shown) = names.unwrap_or_else(|| (entry.path_bytes().to_vec(), quoted(entry.path_bytes())));
-                tracked.push((path, format!("{}{} {shown}", staged(status), unstaged(status))));
+        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false).renames_head_to_index(false);
+        let entries = self.raw.statuses(Some(&mut options)).tried("compare HEAD, the index and the work tree")?;
+        let mut status = Status::default();
+        let kinds = |flags: Flag, pairs: [(Flag, ChangeKind); 4]| pairs.into_iter().find(|(flag, _)| flags.intersects(*flag));
+        for entry in entries.iter() {
+            let bytes = entry.path_bytes();
+            let path = TreePath::new(bytes.strip_suffix(b"/").unwrap_or(bytes))?;
+            let flags = entry.status();
+            if flags.intersects(Flag::CONFLICTED) {
+                status.unmerged.push(path);
+                continue;
+            }
+            let staged = [
+                (Flag::INDEX_NEW, ChangeKind::Added),
+                (Flag::INDEX_DELETED, ChangeKind::Deleted),
+                (Flag::INDEX_TYPECHANGE, ChangeKind::Type),
+                (Flag::INDEX_MODIFIED, ChangeKind::Modified),
+            ];
+            let unstaged = [
+                (Flag::empty(), ChangeKind::Added),
+                (Flag::WT_DELETED, ChangeKind::Deleted),
+                (Flag::WT_TYPECHANGE, ChangeKind::Type),
+                (Flag::WT_MODIFIED, ChangeKind::Modified),
+            ];
+            if let Some((_, kind)) = kinds(flags, staged) {
+                status.staged.push((path.clone(), kind));
+            }
+            if let Some((_, kind)) = kinds(flags, unstaged) {
+                status.unstaged.push((path.clone(), kind));
+            }
+            if flags.intersects(Flag::WT_NEW) {
+                status.untracked.push(path);
             }
         }
-        tracked.sort();
-        other.sort();
-        Ok(tracked.into_iter().chain(other).map(|(_, line)| line + "\n").collect())
+        Ok(status)
     }
 
-    /// The two letters of a path with several stages: which of base, ours and theirs there are.
-    fn unmerged(&self, path: &[u8]) -> Result<&'static str> {
-        let index = self.raw.index().tried("read the index")?;
-        let has = |stage: u16| index.iter().any(|entry| entry.path == path && (entry.flags >> 12) & 3 == stage);
-        Ok(match (has(1), has(2), has(3)) {
-            (true, false, false) => "DD",
-            (false, true, false) => "AU",
-            (true, true, false) => "UD",
-            (false, false, true) => "UA",
-            (true, false, true) => "DU",
-            (false, true, true) => "AA",
-            (true, true, true) | (false, false, false) => "UU",
-        })
-    }
-
-    /// What `git log --oneline` prints for the last `limit` commits of `from`.
+    /// What `git status --porcelain` prints.
     ///
     /// # Errors
-    /// Fails when a commit cannot be read.
-    pub fn log_text(&self, from: &Oid, limit: usize) -> Result<String> {
-        let mut text = String::new();
-        for commit in self.commits(None, from, limit)? {
-            let object = self.raw.find_object(raw_oid(&commit.id)?, None).tried("read a commit")?;
-            let short = object.short_id().tried("abbreviate the id of a commit")?;
-            text.push_str(&format!("{} {}\n", String::from_utf8_lossy(&short), commit.subject));
+    /// Fails when git does.
+    pub fn status_text(&self, environment: &Environment) -> Result<String> {
+        self.ask_git(&["status", "--porcelain"], environment)
+    }
+
+    /// What `git log --oneline` prints for the last `limit` commits of HEAD; nothing in a repository without commits.
+    ///
+    /// # Errors
+    /// Fails when git does.
+    pub fn log_text(&self, environment: &Environment, limit: usize) -> Result<String> {
+        if self.head()?.commit().is_none() {
+            return Ok(String::new());
         }
-        Ok(text)
+        self.ask_git(&["log", "--oneline", "--no-color", &format!("-{limit}")], environment)
     }
 
     /// How much the work tree differs from a commit or tree (`old` is nothing for the empty tree); new files that are not
@@ -95,106 +130,75 @@ impl Repository {
     }
 }
 
-fn staged(status: Status) -> char {
-    [
-        (Status::INDEX_RENAMED, 'R'),
-        (Status::INDEX_NEW, 'A'),
-        (Status::INDEX_DELETED, 'D'),
-        (Status::INDEX_TYPECHANGE, 'T'),
-        (Status::INDEX_MODIFIED, 'M'),
-    ]
-    .into_iter()
-    .find_map(|(bit, letter)| status.contains(bit).then_some(letter))
-    .unwrap_or(' ')
-}
-
-fn unstaged(status: Status) -> char {
-    [(Status::WT_DELETED, 'D'), (Status::WT_TYPECHANGE, 'T'), (Status::WT_MODIFIED, 'M'), (Status::WT_NEW, 'A')]
-        .into_iter()
-        .find_map(|(bit, letter)| status.contains(bit).then_some(letter))
-        .unwrap_or(' ')
-}
-
-/// A path as git prints it for people and programs: in quotes, with C escapes, when it has anything but plain characters.
-fn quoted(path: &[u8]) -> String {
-    let plain = |byte: &u8| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~');
-    if path.iter().all(plain) {
-        return String::from_utf8_lossy(path).into_owned();
-    }
-    let mut text = String::from('"');
-    for byte in path {
-        match byte {
-            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
-            b'\n' => text.push_str("\\n"),
-            b'\t' => text.push_str("\\t"),
-            b'\r' => text.push_str("\\r"),
-            0x07 => text.push_str("\\a"),
-            0x08 => text.push_str("\\b"),
-            0x0b => text.push_str("\\v"),
-            0x0c => text.push_str("\\f"),
-            b' '..=b'~' => text.push(char::from(*byte)),
-            _ => text.push_str(&format!("\\{byte:03o}")),
-        }
-    }
-    text.push('"');
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    use crate::host::git::fixture::Fixture;
+    use super::*;
+    use crate::host::git::fixture::{Fixture, path};
 
-    fn agrees(fixture: &Fixture) -> String {
-        let text = fixture.repository().status_text().unwrap();
-        assert_eq!(text.trim_end_matches('\n'), fixture.git(&["status", "--porcelain"]));
-        text
+    /// Our structured form as `git status --porcelain -uall --no-renames` writes it.
+    fn as_text(status: &Status) -> Vec<String> {
+        let letter = |list: &[(TreePath, ChangeKind)], path: &TreePath| {
+            list.iter().find(|(found, _)| found == path).map_or(' ', |(_, kind)| kind.letter())
+        };
+        let mut lines: Vec<String> = status
+            .paths()
+            .iter()
+            .filter(|path| !status.untracked.contains(path) || letter(&status.staged, path) != ' ')
+            .map(|path| format!("{}{} {path}", letter(&status.staged, path), letter(&status.unstaged, path)))
+            .collect();
+        lines.extend(status.untracked.iter().map(|path| format!("?? {path}")));
+        lines.sort();
+        lines
+    }
+
+    fn check(fixture: &Fixture) {
+        let git = fixture.git(&["status", "--porcelain", "-z", "-uall", "--no-renames"]);
+        let line = |entry: &str| format!("{} {}", &entry[..2], path(entry[3..].trim_end_matches('/')));
+        let mut git: Vec<String> = git.split_terminator('\0').map(line).collect();
+        git.sort();
+        assert_eq!(as_text(&fixture.repository().status().unwrap()), git);
+        let text = fixture.repository().status_text(&fixture.environment()).unwrap();
+        assert_eq!(text, String::from_utf8_lossy(&fixture.try_git(&["status", "--porcelain"]).stdout));
     }
 
     #[test]
-    fn the_status_is_the_one_that_git_prints() {
+    fn every_kind_of_difference_is_what_git_says() {
         let fixture = Fixture::new();
-        assert_eq!(agrees(&fixture), "");
-        fs::write(fixture.root().join("new"), "x").unwrap();
-        assert_eq!(agrees(&fixture), "?? new\n");
-        for name in ["both", "deleted", "gone", "old name", "staged", "touched", "kind"] {
-            fixture.commit_file(name, &format!("{name}\nof some length so that it is known again\n"));
+        check(&fixture);
+        fixture.write("unborn", "1\n");
+        fixture.git(&["add", "unborn"]);
+        check(&fixture);
+        for name in ["same", "staged", "unstaged", "both", "gone", "removed", "kind", "mode", "moved from", "d/x"] {
+            fixture.write(name, format!("{name} has several lines\nso that git\nsees a rename\n"));
         }
-        let write = |name: &str, text: &str| fs::write(fixture.root().join(name), text).unwrap();
-        write("both", "1");
-        fixture.git(&["add", "both"]);
-        write("both", "2");
-        fs::remove_file(fixture.root().join("deleted")).unwrap();
+        fixture.write(".gitignore", "ignored*\n");
+        fixture.git(&["add", "-A"]);
+        fixture.git(&["commit", "-q", "-m", "All"]);
+        check(&fixture);
+        fixture.write("staged", "2\n");
+        fixture.write("both", "2\n");
+        fixture.git(&["add", "-A"]);
         fixture.git(&["rm", "-q", "gone"]);
-        fixture.git(&["mv", "old name", "new näme"]);
-        write("staged", "1");
-        fixture.git(&["add", "staged"]);
-        write("touched", "1");
-        fs::remove_file(fixture.root().join("kind")).unwrap();
-        std::os::unix::fs::symlink("both", fixture.root().join("kind")).unwrap();
-        fs::create_dir(fixture.root().join("folder")).unwrap();
-        write("folder/a", "1");
-        write("with \"quotes\"\tand\\more", "1");
-        write("ignored.log", "1");
-        write(".gitignore", "*.log\n");
-        insta::assert_snapshot!(agrees(&fixture), @r#"
-        MM both
-         D deleted
-        D  gone
-         T kind
-        R  "old name" -> "new n\303\244me"
-        M  staged
-         M touched
-        ?? .gitignore
-        ?? folder/
-        ?? new
-        ?? "with \"quotes\"\tand\\more"
-        "#);
-        fixture.git(&["config", "status.showUntrackedFiles", "all"]);
-        agrees(&fixture);
-        fixture.git(&["config", "status.showUntrackedFiles", "no"]);
-        agrees(&fixture);
+        fixture.git(&["mv", "moved from", "moved to"]);
+        fixture.write("both", "3\n");
+        fixture.write("unstaged", "2\n");
+        fixture.remove("removed");
+        fixture.remove("kind");
+        symlink("same", fixture.root().join("kind")).unwrap();
+        std::fs::set_permissions(fixture.root().join("mode"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        fixture.write("new/deep/a", "1\n");
+        fixture.write("new/b", "1\n");
+        fixture.write("ü \"x\"", "1\n");
+        fixture.write("ignored", "1\n");
+        fixture.git(&["init", "-q", "inner"]);
+        fixture.write("inner/a", "1\n");
+        check(&fixture);
+        assert!(!fixture.repository().status().unwrap().is_clean());
+        fixture.git(&["add", "--intent-to-add", "new/b"]);
+        let text = fixture.repository().status_text(&fixture.environment()).unwrap();
+        assert!(text.contains(" A new/b\n"), "{text}");
     }
 
     #[test]
@@ -216,23 +220,27 @@ mod tests {
         fixture.git(&["rm", "-q", "ours-gone"]);
         fixture.git(&["commit", "-q", "-m", "gone"]);
         fixture.try_git(&["merge", "-q", "side"]);
-        insta::assert_snapshot!(agrees(&fixture), @r"
+        insta::assert_snapshot!(fixture.repository().status_text(&fixture.environment()).unwrap(), @r"
         AA added
         UU both
         DU ours-gone
         UD theirs-gone
         ");
+        let unmerged = ["added", "both", "ours-gone", "theirs-gone"].map(path);
+        assert_eq!(fixture.repository().status().unwrap(), Status { unmerged: unmerged.to_vec(), ..Status::default() });
     }
 
     #[test]
     fn the_log_is_the_one_that_git_prints() {
         let fixture = Fixture::new();
+        assert_eq!(fixture.repository().log_text(&fixture.environment(), 10).unwrap(), "");
         for number in 0..12 {
             fixture.commit_file("a", &format!("{number}\n"));
         }
-        let text = fixture.repository().log_text(&fixture.head(), 10).unwrap();
-        assert_eq!(text.trim_end(), fixture.git(&["log", "--oneline", "--no-decorate", "-10"]));
-        assert_eq!(text.lines().count(), 10);
+        fixture.git(&["tag", "v1"]);
+        let recent = fixture.repository().log_text(&fixture.environment(), 10).unwrap();
+        assert_eq!(recent.trim_end(), fixture.git(&["log", "--oneline", "-10"]));
+        assert_eq!(recent.lines().count(), 10);
     }
 
     #[test]
@@ -243,10 +251,10 @@ mod tests {
             fixture.head()
         };
         fixture.commit_file("b", "1\n");
-        fs::write(fixture.root().join("a"), "1\n2\nthree\n4\n").unwrap();
-        fs::write(fixture.root().join("c"), "1\n2\n").unwrap();
-        fs::create_dir_all(fixture.root().join(".claude/tasks")).unwrap();
-        fs::write(fixture.root().join(".claude/tasks/t.md"), "ours\n").unwrap();
+        std::fs::write(fixture.root().join("a"), "1\n2\nthree\n4\n").unwrap();
+        std::fs::write(fixture.root().join("c"), "1\n2\n").unwrap();
+        std::fs::create_dir_all(fixture.root().join(".claude/tasks")).unwrap();
+        std::fs::write(fixture.root().join(".claude/tasks/t.md"), "ours\n").unwrap();
         let figures = fixture.repository().numstat_of_work_tree(Some(&base)).unwrap();
         let shown: Vec<String> = figures.paths.iter().map(|path| format!("{} {:?}", path.path, path.lines)).collect();
         assert_eq!(shown, ["a Some((2, 1))", "b Some((1, 0))", "c Some((2, 0))"]);

@@ -11,6 +11,7 @@ use crate::{
     host::{
         Doing, Error, Result, failpoint,
         git::{CommitRequest, Content, Hooks, Identity, Landing, PathContent, Signature, Staged},
+        process::Stop,
         store::{
             bytes,
             layout::{self, Private},
@@ -134,8 +135,9 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
         staged: if publication.code.is_empty() { Staged::Replace } else { Staged::Refuse },
     };
     // Hooks and signing run here, so no lock is held yet.
-    let Some(prepared) = git.prepare(&request, environment)? else { return Ok(Published::Nothing) };
-    let _lock = CloneLock::take(&Private::of(workspace.common_directory()).lock())?;
+    let stop = Stop::default();
+    let Some(prepared) = git.prepare(&request, environment, &stop)? else { return Ok(Published::Nothing) };
+    let lock = CloneLock::take(&Private::of(workspace.common_directory()).lock())?;
     let now = git.head()?;
     if now.reference().as_ref() != Some(&branch) || now.commit() != parent.as_ref() {
         return Err(Refusal::conflict("cannot commit: the branch has moved meanwhile")
@@ -160,6 +162,10 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
         let seq = ledger.state().seq;
         failpoint::reach("publish.intent").doing("commit in", workspace.root())?;
         carry_out(ledger, seq, &intent)?;
+    }
+    drop(lock);
+    if let Err(error) = git.after_commit(&request, environment, &stop) {
+        workspace.notice(error.to_string());
     }
     Ok(Published::Committed {
         commit: prepared.landing.commit,

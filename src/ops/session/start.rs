@@ -325,7 +325,7 @@ fn free_name(workspace: &Workspace, private: &Private, at: Timestamp, title: Opt
 fn survey(workspace: &Workspace) -> Result<Survey> {
     let git = workspace.git()?;
     let head = git.head()?;
-    let status = git.status_text()?;
+    let status = git.status_text(workspace.environment())?;
     let mut remarks = Vec::new();
     match &head {
         Head::Branch { name, commit: None } => remarks.push(Remark::NoCommits { branch: name.clone() }),
@@ -336,10 +336,7 @@ fn survey(workspace: &Workspace) -> Result<Survey> {
     if !status.is_empty() {
         remarks.push(Remark::Dirty { paths: status.lines().count() });
     }
-    let recent = match head.commit() {
-        Some(commit) => git.log_text(commit, RECENT)?,
-        None => String::new(),
-    };
+    let recent = git.log_text(workspace.environment(), RECENT)?;
     let mut files = vec![("initial_git_status.txt", status.into_bytes()), ("recent_commits.txt", recent.into_bytes())];
     match write::read_capped(&workspace.root().join(TODO), bytes::CAP) {
         Ok(Some(content)) => {
