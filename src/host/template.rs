@@ -34,6 +34,7 @@ const STACK: usize = 256 * 1024 * 1024;
 /// What this program ships, by name.
 const SHIPPED: &[(&str, &str)] = &[
     ("autonomy.toml", include_str!("../../templates/autonomy.toml")),
+    ("briefing.md.j2", include_str!("../../templates/briefing.md.j2")),
     ("pages/BLOCKERS.md.j2", include_str!("../../templates/pages/BLOCKERS.md.j2")),
     ("pages/CURRENT_FOCUS.md.j2", include_str!("../../templates/pages/CURRENT_FOCUS.md.j2")),
     ("pages/DECISION_LOG.md.j2", include_str!("../../templates/pages/DECISION_LOG.md.j2")),
@@ -42,6 +43,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("pages/PROGRESS_SUMMARY.md.j2", include_str!("../../templates/pages/PROGRESS_SUMMARY.md.j2")),
     ("pages/README.md.j2", include_str!("../../templates/pages/README.md.j2")),
     ("pages/current_session.j2", include_str!("../../templates/pages/current_session.j2")),
+    ("prompt.md.j2", include_str!("../../templates/prompt.md.j2")),
 ];
 
 /// The templates of one work tree.

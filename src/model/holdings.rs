@@ -71,6 +71,21 @@ impl Holdings {
         self.task(id).map_or(id.as_str(), |held| held.task.title.as_str())
     }
 
+    /// Lets each task that an open question names wait for it, and no other task: the questions' records are right, also
+    /// those that were asked or answered in another clone.
+    pub fn wait_for_answers(&mut self, now: Timestamp) {
+        let open: Vec<&Question> = self.questions.iter().filter(|it| it.status_at(now) == question::Status::Open).collect();
+        for held in &mut self.tasks {
+            let question = open.iter().find(|it| it.blocks.contains(&held.task.id)).map(|it| it.id.clone());
+            let may_wait = !held.progress.is_over() && !matches!(held.progress, Progress::Parked { .. });
+            match question {
+                Some(question) if may_wait => held.progress = Progress::Waiting { question },
+                None if matches!(held.progress, Progress::Waiting { .. }) => held.progress = Progress::Open,
+                Some(_) | None => {}
+            }
+        }
+    }
+
     /// The tasks as the ranking wants them.
     #[must_use]
     pub fn standings(&self) -> Vec<Standing<'_>> {

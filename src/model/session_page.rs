@@ -103,9 +103,8 @@ impl SessionPage {
     pub fn needs(self) -> &'static [RecordKind] {
         match self {
             Self::Readme | Self::Progress | Self::Current => &[],
-            Self::Focus | Self::Next => &[RecordKind::Task],
             Self::Decisions => &[RecordKind::Decision],
-            Self::Blockers | Self::Summary => &[RecordKind::Task, RecordKind::Question],
+            Self::Focus | Self::Next | Self::Blockers | Self::Summary => &[RecordKind::Task, RecordKind::Question],
         }
     }
 

@@ -6,3 +6,4 @@
 pub mod session;
 pub mod setup;
 pub mod table;
+pub mod tell;

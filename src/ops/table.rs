@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     host::{Error, Result, workspace::Workspace},
     model::{refusal::Refusal, schema::schema_of},
-    ops::{session, setup},
+    ops::{session, setup, tell},
 };
 
 /// The headings under which verbs are shown.
@@ -122,6 +122,7 @@ pub const VERBS: &[Verb] = verbs! {
     "trust": Setup, Write, Person, setup::trust::trust;
     "trust list": Setup, Read, Anyone, setup::trust::list;
     "trust revoke": Setup, Write, Person, setup::trust::revoke;
+    "verify": Setup, Write, Anyone, setup::verify::verify;
     "commit": Session, Write, Anyone, session::commit::commit;
     "session bind": Session, Write, Anyone, session::bind::bind;
     "session diff": Session, Read, Anyone, session::diff::diff;
@@ -133,6 +134,7 @@ pub const VERBS: &[Verb] = verbs! {
     "session show": Session, Read, Anyone, session::show::show;
     "session start": Session, Write, Anyone, session::start::start;
     "session status": Session, Read, Anyone, session::status::status;
+    "context brief": Tell, Read, Anyone, tell::briefing::brief;
 };
 
 /// The verb with this name.

@@ -22,6 +22,7 @@ use autonomy::{
 
 use crate::sandbox::Sandbox;
 
+mod briefing;
 mod pages;
 
 /// 2026-11-20T18:00:00Z in milliseconds since 1970.

@@ -3,6 +3,7 @@
 mod replay_agent;
 mod session;
 mod setup;
+mod tell;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -40,6 +41,13 @@ enum Command {
     /// One stretch of work: start, look at it, pause, end
     #[command(subcommand)]
     Session(session::Session),
+    /// Look whether everything that is promised still holds, and mend what can be mended
+    Verify(setup::verify::Verify),
+    /// Commit the state of the session
+    Commit(session::commit::Commit),
+    /// What an agent has to know
+    #[command(subcommand)]
+    Context(tell::context::Context),
     #[command(hide = true)]
     ReplayAgent(replay_agent::ReplayAgent),
 }
@@ -52,6 +60,9 @@ impl Command {
             Self::Config(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Session(command) => command.run(context),
+            Self::Verify(command) => command.run(context),
+            Self::Commit(command) => command.run(context),
+            Self::Context(command) => command.run(context),
             Self::ReplayAgent(command) => command.run(context),
         }
     }

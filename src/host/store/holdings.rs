@@ -27,7 +27,8 @@ use crate::{
 /// All kinds of records that [`read`] knows.
 pub const ALL: &[RecordKind] = &[RecordKind::Task, RecordKind::Decision, RecordKind::Question, RecordKind::Note];
 
-/// Reads the records of the wanted kinds, and says which could not be read.
+/// Reads the records of the wanted kinds, and says which could not be read. Where questions are wanted, tasks wait for the
+/// open ones.
 ///
 /// # Errors
 /// Fails when a folder or git cannot be read.
@@ -40,6 +41,9 @@ pub fn read(workspace: &Workspace, overview: &Overview, wanted: &[RecordKind]) -
                 unreadable.push(refusal);
             }
         }
+    }
+    if wanted.contains(&RecordKind::Question) {
+        holdings.wait_for_answers(workspace.clock().now());
     }
     Ok((holdings, unreadable))
 }

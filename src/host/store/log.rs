@@ -227,6 +227,16 @@ impl Log {
         parse(&self.path, &lines).map(|parsed| parsed.into_iter().map(|(event, _, line)| (event, line.to_owned())).collect())
     }
 
+    /// How many bytes at the end belong to a command that was never written whole; none when there are no such bytes.
+    ///
+    /// # Errors
+    /// Fails when the log cannot be read.
+    pub fn torn(&self) -> Result<Option<usize>> {
+        let unread = self.unread()?;
+        let rest = unread.len() - whole_length(&unread);
+        Ok((rest > 0).then_some(rest))
+    }
+
     /// Makes everything read so far durable, whoever wrote it.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 pub mod binding;
 pub mod bytes;
+pub mod check;
 pub mod copied;
 pub mod exclude;
 pub mod holdings;

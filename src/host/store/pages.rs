@@ -19,6 +19,7 @@ use crate::{
             write::{self, Durability},
         },
         template::Templates,
+        workspace::Workspace,
     },
     model::{
         change::TreePath,
@@ -61,6 +62,20 @@ pub fn heal(ledger: &mut Ledger<'_>) {
         render(ledger, &session, &pages);
         remember(ledger, last);
     }
+}
+
+/// What people wrote into the pages of a live session: the page's name and the text, in the order of [`SessionPage::ALL`].
+/// Of a page that is gone it is the text that was kept beside the log.
+#[must_use]
+pub fn peoples_text(workspace: &Workspace, session: &SessionId) -> Vec<(String, String)> {
+    let folder = Folder::within(workspace, session, &layout::Private::of(workspace.common_directory()).session(session));
+    let text = |page: SessionPage| {
+        let there = read_text(&folder.place(page), page.file()).ok().flatten().filter(|text| !text.is_empty());
+        let text = there.or_else(|| read_text(&folder.kept.join(page.file()), page.file()).ok().flatten())?;
+        let theirs = page::people_text(&text).trim().to_owned();
+        (!theirs.is_empty()).then(|| (page.file().to_owned(), theirs))
+    };
+    SessionPage::ALL.into_iter().filter(|page| page.block().is_some()).filter_map(text).collect()
 }
 
 fn render(ledger: &mut Ledger<'_>, session: &SessionId, pages: &[SessionPage]) {
@@ -110,7 +125,7 @@ fn records(ledger: &Ledger<'_>, pages: &[SessionPage]) -> Result<Holdings> {
     let workspace = ledger.workspace();
     let (holdings, unreadable) = holdings::read(workspace, &Overview::read(workspace)?, &wanted)?;
     for refusal in unreadable {
-        workspace.notice(format!("the pages leave out a record: {}", refusal.message));
+        workspace.notice(format!("left out of the pages: {}", refusal.message.lines().next().unwrap_or_default()));
     }
     Ok(holdings)
 }
@@ -125,10 +140,13 @@ struct Folder {
 impl Folder {
     /// The pages lie in the work tree that the session is bound to, wherever the command was typed.
     fn of(ledger: &Ledger<'_>, session: &SessionId) -> Self {
-        let directory = ledger.directory();
-        let bound = Binding::read(&directory).ok().flatten().map(|binding| binding.work_tree).filter(|root| root.is_dir());
-        let root = bound.unwrap_or_else(|| ledger.workspace().root().to_owned());
-        Self { root, session: session.clone(), kept: layout::pages(&directory) }
+        Self::within(ledger.workspace(), session, &ledger.directory())
+    }
+
+    fn within(workspace: &Workspace, session: &SessionId, directory: &Path) -> Self {
+        let bound = Binding::read(directory).ok().flatten().map(|binding| binding.work_tree).filter(|root| root.is_dir());
+        let root = bound.unwrap_or_else(|| workspace.root().to_owned());
+        Self { root, session: session.clone(), kept: layout::pages(directory) }
     }
 
     fn relative(&self, page: SessionPage) -> String {

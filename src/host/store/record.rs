@@ -174,6 +174,15 @@ pub fn apply(ledger: &Ledger<'_>) -> Result<()> {
     mark_applied(ledger)
 }
 
+/// Writes a record's file back to an earlier version; the next command follows it.
+///
+/// # Errors
+/// Fails when the file cannot be written.
+pub fn put_back(ledger: &Ledger<'_>, path: &str, content: &[u8]) -> Result<()> {
+    let place = write::prepare_below(ledger.workspace().root(), path)?;
+    write::replace(&place, content, Durability::Synced)
+}
+
 /// Remembers that everything up to the last event is in place.
 ///
 /// # Errors

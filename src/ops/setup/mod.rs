@@ -7,3 +7,4 @@ pub mod in_force;
 pub mod init;
 pub mod trust;
 pub mod uninstall;
+pub mod verify;

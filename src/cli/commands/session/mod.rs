@@ -1,6 +1,7 @@
 //! `autonomy session …`.
 
 mod bind;
+pub(crate) mod commit;
 mod diff;
 mod end;
 mod env;

@@ -4,3 +4,4 @@ pub(crate) mod config;
 pub(crate) mod init;
 pub(crate) mod trust;
 pub(crate) mod uninstall;
+pub(crate) mod verify;

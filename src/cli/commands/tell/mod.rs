@@ -1,0 +1,3 @@
+//! Commands that look at it: `context`, `status`, `report`.
+
+pub(crate) mod context;

@@ -1,0 +1,5 @@
+//! Looking at it: the briefing of an agent, the state on one screen, the report of what happened.
+
+pub mod briefing;
+pub mod prompt;
+pub mod scene;
