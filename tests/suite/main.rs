@@ -8,6 +8,7 @@
 mod agents;
 mod repositories;
 mod sandbox;
+mod session;
 mod setup;
 mod store;
 mod tell;
