@@ -199,16 +199,12 @@ impl Workspace {
                     let variable = ["AUTONOMY_SESSION", "CLAUDE_SESSION_DIR"]
                         .into_iter()
                         .find(|name| self.environment.text(name).is_some_and(|text| text.rsplit('/').next() == Some(given)));
-                    let hint = variable.map_or_else(
-                        || "`autonomy session list` shows all".to_owned(),
-                        |name| format!("{name} names it: `unset {name}`, or name another with `--session`"),
-                    );
-                    Err(Refusal {
-                        message: format!("{} among the live ones", refusal.message),
-                        hint: refusal.hint.or(Some(hint)),
-                        ..refusal
-                    }
-                    .into())
+                    let hint = match variable {
+                        Some(name) => format!("{name} names it: `unset {name}`, or name another with `--session`"),
+                        None => refusal.hint.clone().unwrap_or_else(|| "`autonomy session list` shows all".to_owned()),
+                    };
+                    Err(Refusal { message: format!("{} among the live ones", refusal.message), hint: Some(hint), ..refusal }
+                        .into())
                 }
             };
         }
@@ -221,6 +217,14 @@ impl Workspace {
         }
         let here = |binding: &Option<Binding>| binding.as_ref().is_some_and(|binding| binding.work_tree == self.root);
         Ok(live.into_iter().filter(|(_, binding)| here(binding)).map(|(id, _)| id).collect())
+    }
+
+    /// Whether `path` is the top of a work tree of this clone.
+    #[must_use]
+    pub fn owns(&self, path: &Path) -> bool {
+        let dot_git = path.join(".git");
+        let git_directory = if dot_git.is_file() { pointed_at(&dot_git).ok() } else { fs::canonicalize(&dot_git).ok() };
+        git_directory.and_then(|directory| common(&directory).ok()).is_some_and(|common| common == self.common_directory)
     }
 
     /// Says something to the person besides the outcome, one line; `cli` prints it on stderr.

@@ -73,8 +73,10 @@ impl FromStr for Shell {
             "sh" | "bash" | "zsh" | "dash" | "ksh" => Ok(Self::Sh),
             "fish" => Ok(Self::Fish),
             "powershell" | "pwsh" => Ok(Self::PowerShell),
-            _ => Err(Refusal::usage(format!("`{}` is not a shell that is known here", text.escape_debug()))
-                .hint("one of sh (also bash, zsh, dash, ksh), fish, powershell")),
+            _ => Err(Refusal::usage(format!(
+                "`{}` is none of the shells sh (bash, zsh, dash, ksh), fish and powershell",
+                text.escape_debug()
+            ))),
         }
     }
 }

@@ -32,6 +32,9 @@ use crate::{
     },
 };
 
+/// The trailer by which commits of ours name their session.
+pub const SESSION_TRAILER: &str = "Autonomy-Session";
+
 /// What is to be committed besides the state of the session.
 #[derive(Clone, Debug, Default)]
 pub struct Publication {
@@ -119,7 +122,10 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
         }
     }
     if publication.code.is_empty() && !state.matters {
-        return Ok(Published::Nothing);
+        return match (&parent, head.branch()) {
+            (Some(tip), Some(name)) if ledger.state().is_ended() => finish_last(ledger, &branch, name, tip),
+            _ => Ok(Published::Nothing),
+        };
     }
     let mut paths = state.paths()?;
     paths.extend(publication.code.iter().cloned());
@@ -172,6 +178,25 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
         branch: head.branch().unwrap_or_default().to_owned(),
         added_by_hook: prepared.added_by_hook,
     })
+}
+
+/// Finishes the commit that ended the session, where it is the last of the branch: no event tells how far that came.
+fn finish_last(ledger: &Ledger<'_>, branch: &str, name: &str, tip: &Oid) -> Result<Published> {
+    let git = ledger.workspace().git()?;
+    let commit = git.commit(tip)?;
+    let ours = |(key, value): &(String, String)| {
+        key == SESSION_TRAILER && ledger.session().is_some_and(|session| session.as_str() == value)
+    };
+    if !commit.trailers.iter().any(ours) {
+        return Ok(Published::Nothing);
+    }
+    git.land(&Landing {
+        branch: branch.to_owned(),
+        parent: commit.parents.first().cloned(),
+        commit: tip.clone(),
+        replaces: BTreeMap::new(),
+    })?;
+    Ok(Published::Committed { commit: tip.clone(), branch: name.to_owned(), added_by_hook: Vec::new() })
 }
 
 /// Does, or does again, what a commit's intent says, and records the outcome.
@@ -334,7 +359,7 @@ fn message(session: Option<&SessionId>, publication: &Publication) -> String {
         text.push_str(body);
     }
     let mut trailers = Vec::new();
-    trailers.extend(session.map(|session| format!("Autonomy-Session: {session}")));
+    trailers.extend(session.map(|session| format!("{SESSION_TRAILER}: {session}")));
     trailers.extend(publication.decisions.iter().map(|decision| format!("Autonomy-Decision: {decision}")));
     trailers.extend(publication.checkpoint.iter().map(|checkpoint| format!("Autonomy-Checkpoint: {checkpoint}")));
     if !trailers.is_empty() {

@@ -70,20 +70,21 @@ pub fn held(workspace: &Workspace, commit: &Oid, session: &SessionId) -> Result<
     Ok(held)
 }
 
-/// Every event of a session that is over, joined from its sealed journals: those of the work tree, else of HEAD, else of
-/// the ref that pins the session.
+/// Every event of a session that is over, joined from its sealed journals: those of the work tree, of HEAD and of the ref
+/// that pins the session. A branch may hold only the first of them, so all are asked.
 ///
 /// # Errors
 /// Refuses damaged journals and a chain with gaps.
 pub fn events(workspace: &Workspace, session: &SessionId) -> Result<Vec<(Event, String)>> {
     let folder = format!("{}/journal", layout::session_folder(session));
-    let mut lines = BTreeMap::new();
+    let (mut lines, mut seen) = (BTreeMap::new(), BTreeSet::new());
     let here = workspace.root().join(&folder);
     if here.is_dir() {
         for entry in fs::read_dir(&here).doing("list", &here)? {
             let path = entry.doing("list", &here)?.path();
             if let Some(content) = write::read_capped(&path, u64::MAX)? {
                 take(&mut lines, &path.display().to_string(), content)?;
+                seen.extend(path.file_name().map(|name| name.as_encoded_bytes().to_vec()));
             }
         }
     }
@@ -91,11 +92,11 @@ pub fn events(workspace: &Workspace, session: &SessionId) -> Result<Vec<(Event, 
     let mut places: Vec<Oid> = git.head()?.commit().cloned().into_iter().collect();
     places.extend(git.find_ref(&pin_name(session))?);
     for commit in places {
-        if is_chain(&lines) {
-            break;
-        }
         for (path, side) in git.entries_below(&commit, Some(&TreePath::new(folder.as_str())?))? {
-            take(&mut lines, &format!("{}:{path}", commit.short()), git.blob_bytes(&side.oid)?)?;
+            // The name carries the hash of the content, so the same name is the same journal.
+            if seen.insert(path.file_name().to_vec()) {
+                take(&mut lines, &format!("{}:{path}", commit.short()), git.blob_bytes(&side.oid)?)?;
+            }
         }
     }
     if lines.is_empty() {

@@ -10,7 +10,7 @@ use crate::{
     host::{
         Result,
         git::{Numstat, Repository},
-        store::{bytes, layout, write},
+        store::{bytes, layout, publish::SESSION_TRAILER, write},
         workspace::Workspace,
     },
     model::{
@@ -25,9 +25,6 @@ use crate::{
         status::none_is_live,
     },
 };
-
-/// The trailer by which commits of ours name their session.
-const TRAILER: &str = "Autonomy-Session";
 
 /// How many commits are named.
 const NAMED: usize = 200;
@@ -163,7 +160,7 @@ fn last_commit(git: &Repository, known: &Known, from: Option<&Oid>, head: Option
 }
 
 fn is_ours(trailers: &[(String, String)], session: &SessionId) -> bool {
-    trailers.iter().any(|(key, value)| key == TRAILER && value == session.as_str())
+    trailers.iter().any(|(key, value)| key == SESSION_TRAILER && value == session.as_str())
 }
 
 /// The two sides of the comparison.

@@ -16,7 +16,6 @@ use crate::{
             ledger::{self, Target},
             lock::CloneLock,
             overview::Overview,
-            write,
         },
         transaction::Transaction,
         workspace::Workspace,
@@ -141,7 +140,7 @@ fn choose(workspace: &Workspace, request: &Request) -> Result<Known> {
     let mut fitting: Vec<Known> = found
         .into_iter()
         .filter(|known| match &known.place {
-            Place::WorkTree { path } => !write::is_there(path),
+            Place::WorkTree { path } => !workspace.owns(path),
             Place::Copied {} | Place::Elsewhere {} => !continued.contains(&known.session),
             Place::Here {} | Place::Over {} => false,
         })
@@ -161,7 +160,7 @@ fn choose(workspace: &Workspace, request: &Request) -> Result<Known> {
 /// Binds a live session to this work tree.
 fn bind_here(workspace: &Workspace, private: &Private, known: &Known) -> Result<()> {
     if let Place::WorkTree { path } = &known.place
-        && write::is_there(path)
+        && workspace.owns(path)
         && Status::of(&known.state.phase) == Status::Active
     {
         return Err(Refusal::conflict(format!("the session `{}` is active in `{}`", known.session, path.display()))

@@ -15,7 +15,7 @@ use crate::{
             ledger,
             lock::CloneLock,
             publish::{self, Publication},
-            sealed,
+            retire, sealed,
             write::{self, Durability},
         },
         transaction::Transaction,
@@ -179,8 +179,9 @@ fn to_continue(workspace: &Workspace, given: &str) -> Result<Known> {
 /// As [`start`].
 pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>) -> Result<Outcome> {
     let private = Private::of(workspace.common_directory());
-    refuse_second(workspace, &private)?;
     ledger::at_home(&private, workspace)?;
+    finish_ended(workspace, &private)?;
+    refuse_second(workspace, &private)?;
     let survey = survey(workspace)?;
     let started = workspace.clock().now();
     let before = continues.and_then(|known| known.state.session.as_ref());
@@ -280,20 +281,28 @@ pub fn write_environment(workspace: &Workspace, session: &SessionId) -> Result<(
 /// # Errors
 /// Refuses where one is.
 pub fn refuse_second(workspace: &Workspace, private: &Private) -> Result<()> {
-    for (live, binding) in binding::live(private)? {
-        let here = binding.is_some_and(|binding| binding.work_tree == workspace.root());
-        // One that ended and could not be let go is let go by opening it.
-        let ended = || {
-            ledger::read(workspace, &ledger::Target::Session(live.clone()))
-                .is_ok_and(|state| state.is_some_and(|it| it.is_ended()))
-        };
-        if here && !ended() {
-            return Err(Refusal::conflict(format!("the session `{live}` is live in this work tree"))
-                .hint("`autonomy session end` ends it, `autonomy session status` shows it")
-                .into());
+    match bound_here(workspace, private)?.first() {
+        None => Ok(()),
+        Some(live) => Err(Refusal::conflict(format!("the session `{live}` is live in this work tree"))
+            .hint("`autonomy session end` ends it, `autonomy session status` shows it")
+            .into()),
+    }
+}
+
+/// Lets go of sessions of this work tree that ended while something came between.
+fn finish_ended(workspace: &Workspace, private: &Private) -> Result<()> {
+    for session in bound_here(workspace, private)? {
+        let target = ledger::Target::Session(session);
+        if ledger::read(workspace, &target)?.is_some_and(|state| state.is_ended()) {
+            retire::finish(&mut ledger::Ledger::open(workspace, target)?)?;
         }
     }
     Ok(())
+}
+
+fn bound_here(workspace: &Workspace, private: &Private) -> Result<Vec<SessionId>> {
+    let bound = |binding: Option<binding::Binding>| binding.is_some_and(|binding| binding.work_tree == workspace.root());
+    Ok(binding::live(private)?.into_iter().filter(|(_, binding)| bound(binding.clone())).map(|(live, _)| live).collect())
 }
 
 /// The session that an agent starting one in another work tree belongs to.

@@ -33,7 +33,9 @@ fn another_clone_goes_on_in_a_session_of_its_own_that_names_the_last_event() {
     let journals = sandbox.path(format!(".claude/sessions/{first}/journal"));
     let known: Vec<String> = fs::read_dir(journals)
         .expect("the clone has the journals")
-        .flat_map(|file| fs::read_to_string(file.expect("listed").path()).expect("text").lines().map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|file| {
+            fs::read_to_string(file.expect("listed").path()).expect("text").lines().map(str::to_owned).collect::<Vec<_>>()
+        })
         .collect();
     let resumed = sandbox.autonomy(["session", "resume", "--json"]).ok().json();
     assert_eq!((resumed["how"]["was"].clone(), resumed["how"]["session"].clone()), ("continued".into(), first.as_str().into()));
@@ -51,7 +53,12 @@ fn another_clone_goes_on_in_a_session_of_its_own_that_names_the_last_event() {
     let home = sandbox.at("../work");
     home.git(["pull", "--quiet", "../clone", "topic"]);
     let list = home.autonomy(["session", "list"]).ok();
-    insta::assert_snapshot!(list, @"");
+    insta::assert_snapshot!(list, @r"
+    exit 0
+    --- stdout
+    20261120_180004-shift  active     2026-11-20 18:00  under a minute  here  shift
+    20261120_180008-shift  completed  2026-11-20 18:00  under a minute  shift
+    ");
 }
 
 #[test]
@@ -71,7 +78,7 @@ fn a_copied_clone_reads_the_logs_and_goes_on_or_is_made_their_home_by_a_person()
     assert!(refused.stderr.contains("was copied from another clone"), "{refused}");
     assert!(sandbox.autonomy(["session", "list"]).ok().stdout.contains("copied from another clone"));
     let resumed = sandbox.autonomy(["session", "resume"]).ok();
-    insta::assert_snapshot!(resumed.stderr.lines().next().unwrap_or_default(), @"");
+    insta::assert_snapshot!(resumed.stderr.lines().next().unwrap_or_default(), @"Session 20261120_180008-shift goes on from 20261120_180004-shift, whose last known event is d0c52d20");
     assert_eq!(sandbox.autonomy(["session", "list"]).ok().stdout.lines().count(), 2);
     sandbox.autonomy(["session", "pause"]).ok();
 
@@ -149,7 +156,18 @@ fn what_happened_since_a_checkpoint_is_told() {
     Transaction::of_session(&workspace).and_then(|mut transaction| transaction.append_facts(&facts)).expect("appended");
     sandbox.write("file", "changed\n");
     let resumed = sandbox.autonomy(["session", "resume", "--from", "halfway"]).ok();
-    insta::assert_snapshot!(resumed.stdout.replace(&session, "ID"), @"");
+    insta::assert_snapshot!(resumed.stdout.replace(&session, "ID"), @r"
+    since checkpoint-20261120_180130-halfway (2026-11-20 18:01)
+      after
+      task t1: failed
+      0 commits, 1 file changed, +1 -1
+      next: read the error
+    ID
+    status     active
+    time       under a minute of 8h, 7h 59m left
+    focus      the parser
+    folder     .claude/sessions/ID
+    ");
     let unknown = sandbox.autonomy(["session", "resume", "--from", "checkpoint-x"]).ended(2);
     assert!(unknown.stderr.contains("in this session"), "{unknown}");
 }

@@ -34,9 +34,20 @@ fn a_session_starts_with_its_files_and_one_commit() {
     sandbox.write("file", "changed\n");
     sandbox.write("new file", "x\n");
     let (status, log, before) = (sandbox.status(), sandbox.git(["log", "--oneline", "-10"]), sandbox.belongings());
-    let command = ["session", "start", "Night shift", "--goal", "All of it", "--constraint", "No new crates", "--max-hours", "1.5"];
+    let command =
+        ["session", "start", "Night shift", "--goal", "All of it", "--constraint", "No new crates", "--max-hours", "1.5"];
     let said = sandbox.autonomy(command).ok();
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    exit 0
+    --- stdout
+    20261120_180016-night-shift
+    --- stderr
+    Started session 20261120_180016-night-shift in .claude/sessions/20261120_180016-night-shift, for 1h 30m
+    Committed its state on main as 910ba585f5
+    Not committed: 2 paths, as `git status` counts; what was changed stays yours
+    docs/TODO.md has 2 open items: `autonomy task import docs/TODO.md` makes them tasks
+    Next: `autonomy task add "<title>"`, or `autonomy run "<goal>"`
+    "#);
     let folder = format!(".claude/sessions/{}", said.stdout.trim());
     assert_eq!(sandbox.read(format!("{folder}/initial_git_status.txt")).trim_end(), status);
     assert_eq!(sandbox.read(format!("{folder}/recent_commits.txt")).trim_end(), log);
@@ -46,7 +57,7 @@ fn a_session_starts_with_its_files_and_one_commit() {
         .map(|entry| entry.expect("it can be listed").file_name().into_string().expect("plain"))
         .collect();
     names.sort();
-    insta::assert_snapshot!(names.join(" "), @"");
+    insta::assert_snapshot!(names.join(" "), @"BLOCKERS.md CURRENT_FOCUS.md DECISION_LOG.md NEXT_ACTIONS.md PROGRESS_LOG.md PROGRESS_SUMMARY.md README.md initial_git_status.txt initial_todo.md journal recent_commits.txt session_env.sh");
     assert_eq!(sandbox.status(), status, "the user's status is as it was");
     sandbox.belongings().assert_same(&before, &["HEAD", "branches", "reflogs", "index entries"]);
     let trailer = sandbox.git(["log", "-1", "--format=%(trailers:key=Autonomy-Session,valueonly)"]);
@@ -78,14 +89,68 @@ fn a_session_starts_in_every_state_and_says_which() {
             assert!(!pinned.is_empty(), "{state}: what is not committed is pinned");
         }
     }
-    insta::assert_snapshot!(report, @"");
+    insta::assert_snapshot!(report, @r"
+    unborn
+      Its state is kept beside git and not committed: the branch `main` has no commit yet
+      The branch main has no commit yet
+      Not committed: 1 path, as `git status` counts; what was changed stays yours
+      There is no docs/TODO.md
+    detached
+      Its state is kept beside git and not committed: HEAD is detached
+      HEAD is on no branch, at d4d4af19b2
+      There is no docs/TODO.md
+    dirty
+      Committed its state on main as c1f59b8491
+      Not committed: 5 paths, as `git status` counts; what was changed stays yours
+      There is no docs/TODO.md
+    merge
+      Its state is kept beside git and not committed: `git merge` is in progress
+      `git merge` is under way
+      Not committed: 1 path, as `git status` counts; what was changed stays yours
+      There is no docs/TODO.md
+    rebase
+      Its state is kept beside git and not committed: `git rebase` is in progress
+      HEAD is on no branch, at def2d24aec
+      `git rebase` is under way
+      Not committed: 1 path, as `git status` counts; what was changed stays yours
+      There is no docs/TODO.md
+    cherry-pick
+      Its state is kept beside git and not committed: `git cherry-pick` is in progress
+      `git cherry-pick` is under way
+      Not committed: 1 path, as `git status` counts; what was changed stays yours
+      There is no docs/TODO.md
+    bisect
+      Its state is kept beside git and not committed: `git bisect` is in progress
+      HEAD is on no branch, at 62cc5f4a75
+      `git bisect` is under way
+      There is no docs/TODO.md
+    ignored
+      Committed its state on main as d7adbd5be2
+      There is no docs/TODO.md
+    symlinks
+      Committed its state on main as 1e5703e33f
+      There is no docs/TODO.md
+    linked
+      Committed its state on side as db4f40791b
+      There is no docs/TODO.md
+    ");
 }
 
 #[test]
 fn without_a_work_tree_there_is_a_way_out() {
     let bare = Sandbox::fixture("bare").autonomy(["session", "start"]).ended(5);
     let none = Sandbox::bare_ground().autonomy(["session", "start"]).ended(5);
-    insta::assert_snapshot!(format!("{bare}\n{none}"), @"");
+    insta::assert_snapshot!(format!("{bare}\n{none}"), @r"
+    exit 5
+    --- stderr
+    error: `$SANDBOX/work` is a bare repository, which has no work tree
+    hint: work in a clone or a linked work tree: `git worktree add <directory>`
+
+    exit 5
+    --- stderr
+    error: `$SANDBOX/work` is not inside a git repository
+    hint: `git init` makes one; then run the command again
+    ");
 }
 
 #[test]
@@ -94,7 +159,13 @@ fn a_protected_branch_takes_no_commit_and_run_s_branch_is_named() {
     sandbox.git(["remote", "add", "origin", "https://example.org/x.git"]);
     let before = sandbox.belongings();
     let said = sandbox.autonomy(["session", "start"]).ok();
-    insta::assert_snapshot!(said.stderr, @"");
+    insta::assert_snapshot!(said.stderr, @r#"
+    Started session 20261120_180012 in .claude/sessions/20261120_180012, for 8h
+    Its state is kept beside git and not committed: `main` is protected: it is a default branch of a repository that has a remote
+    There is no docs/TODO.md
+    main takes no commits (it is a default branch of a repository that has a remote): `autonomy run` will work on autonomy/20261120_180012
+    Next: `autonomy task add "<title>"`, or `autonomy run "<goal>"`
+    "#);
     sandbox.belongings().assert_same(&before, &[]);
 }
 
@@ -111,7 +182,13 @@ fn the_same_second_gives_distinct_names_and_one_work_tree_takes_one() {
 
     let sandbox = with_todo();
     let children: Vec<_> = (0..6)
-        .map(|_| later(&sandbox, 0, ["session", "start"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("started"))
+        .map(|_| {
+            later(&sandbox, 0, ["session", "start"])
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("started")
+        })
         .collect();
     let ends: Vec<_> = children.into_iter().map(|child| child.wait_with_output().expect("ended").status.code()).collect();
     assert_eq!(ends.iter().filter(|end| **end == Some(0)).count(), 1, "{ends:?}");
@@ -123,15 +200,31 @@ fn the_same_second_gives_distinct_names_and_one_work_tree_takes_one() {
 fn a_pause_stops_the_clock_and_the_time_runs_out_in_two_steps() {
     let sandbox = with_todo();
     sandbox.run(&mut later(&sandbox, 0, ["session", "start", "--max-hours", "1"])).ok();
-    let status = |minutes: u64| sandbox.run(&mut later(&sandbox, minutes, ["session", "status", "--json"])).ok().json()["sessions"][0].clone();
+    let status = |minutes: u64| {
+        sandbox.run(&mut later(&sandbox, minutes, ["session", "status", "--json"])).ok().json()["sessions"][0].clone()
+    };
     let paused = sandbox.run(&mut later(&sandbox, 20, ["session", "pause", "lunch"])).ok();
-    insta::assert_snapshot!(paused, @"");
+    insta::assert_snapshot!(paused, @r"
+    exit 0
+    --- stderr
+    Paused session 20261120_180000 after 20m: lunch
+    Next: `autonomy session resume`
+    ");
     sandbox.run(&mut later(&sandbox, 30, ["session", "pause"])).ended(1);
     assert_eq!((status(60)["elapsed"].clone(), status(60)["reason"].clone()), ("20m".into(), "lunch".into()));
     sandbox.run(&mut later(&sandbox, 80, ["session", "resume"])).ok();
     let stops: Vec<_> = [110, 114, 120].into_iter().map(|minutes| status(minutes)["stop"].to_string()).collect();
     assert_eq!(stops, ["\"no\"", "\"soft\"", "\"hard\""]);
-    insta::assert_snapshot!(sandbox.run(&mut later(&sandbox, 130, ["session", "status"])).ok(), @"");
+    insta::assert_snapshot!(sandbox.run(&mut later(&sandbox, 130, ["session", "status"])).ok(), @r"
+    exit 0
+    --- stdout
+    20261120_180000
+    status     active
+    time       1h 10m of 1h: the time is up
+    folder     .claude/sessions/20261120_180000
+    --- stderr
+    Next: `autonomy session end`
+    ");
 }
 
 #[test]
@@ -142,7 +235,10 @@ fn an_idle_session_is_paused_by_the_next_command_that_writes() {
     let read = sandbox.run(&mut later(&sandbox, day + 10, ["session", "status", "--json"])).ok().json();
     assert_eq!(read["sessions"][0]["status"], "active", "reading changes nothing");
     let written = sandbox.run(&mut later(&sandbox, day + 10, ["session", "bind", "conversation-1"])).ok();
-    insta::assert_snapshot!(written.stderr, @"");
+    insta::assert_snapshot!(written.stderr, @r"
+    Nothing happened in session 20261120_180000 for 24h 10m, so it is paused; `autonomy session resume` takes it up again
+    Bound the conversation conversation-1 to session 20261120_180000
+    ");
     let paused = sandbox.run(&mut later(&sandbox, day + 20, ["session", "status", "--json"])).ok().json();
     assert_eq!(paused["sessions"][0]["reason"], "timed out");
     let resumed = sandbox.run(&mut later(&sandbox, day + 30, ["session", "resume"])).ok();
@@ -171,7 +267,16 @@ fn a_command_belongs_to_the_session_that_is_named() {
     assert_eq!(sandbox.autonomy(["session", "show", "side", "--json"]).ok().json()["status"], "paused");
     let unknown = sandbox.autonomy(["session", "status", "--session", "hare"]).ended(2);
     let stale = sandbox.run(sandbox.command(status).env("AUTONOMY_SESSION", "20200101_000000")).ended(2);
-    insta::assert_snapshot!(format!("{unknown}\n{stale}"), @"");
+    insta::assert_snapshot!(format!("{unknown}\n{stale}"), @r#"
+    exit 2
+    --- stderr
+    error: there is no session `hare` among the live ones
+    hint: `autonomy session list` shows all
+
+    exit 2
+    --- stderr
+    {"code":"usage","message":"there is no session `20200101_000000` among the live ones","hint":"AUTONOMY_SESSION names it: `unset AUTONOMY_SESSION`, or name another with `--session`","retryable":false}
+    "#);
 }
 
 #[test]
@@ -179,24 +284,33 @@ fn ended_sessions_are_known_by_what_was_committed_or_pinned() {
     let sandbox = with_todo();
     let first = sandbox.autonomy(["session", "start", "first"]).ok().stdout.trim().to_owned();
     let ended = sandbox.autonomy(["session", "end", "-m", "It works"]).ok();
-    insta::assert_snapshot!(ended.stderr, @"");
+    insta::assert_snapshot!(ended.stderr, @r"
+    Ended session 20261120_180004-first as completed after under a minute
+    Committed its state on main as 061db45566
+    Next: `autonomy session diff 20261120_180004-first`
+    ");
     sandbox.autonomy(["session", "status"]).ended(1);
     sandbox.git(["checkout", "--quiet", "--detach"]);
     sandbox.autonomy(["session", "start", "second"]).ok();
     sandbox.autonomy(["session", "end", "--failed"]).ok();
     fs::remove_dir_all(sandbox.path(".claude")).expect("the user may");
-    sandbox.autonomy(["session", "start", "third"]).ok();
-    let third = sandbox.read(".git/autonomy/sessions/20261120_180009-third/log.yaml");
-    assert!(third.contains("session.started"));
-    insta::assert_snapshot!(sandbox.autonomy(["session", "list"]).ok(), @"");
+    let third = sandbox.autonomy(["session", "start", "third"]).ok().stdout.trim().to_owned();
+    let path = format!(".git/autonomy/sessions/{third}/log.yaml");
+    insta::assert_snapshot!(sandbox.autonomy(["session", "list"]).ok(), @r"
+    exit 0
+    --- stdout
+    20261120_180004-first   completed  2026-11-20 18:00  under a minute  first
+    20261120_180008-second  failed     2026-11-20 18:00  under a minute  second
+    20261120_180010-third   active     2026-11-20 18:00  under a minute  here  third
+    ");
     let shown = sandbox.autonomy(["session", "show", &first, "--json"]).ok().json();
     for key in ["session", "user", "started", "ended", "status", "context", "goal", "updated", "version"] {
         assert!(shown.get(key).is_some() || key == "goal", "{key} is missing in {shown}");
     }
     assert_eq!((shown["summary"].clone(), shown["user"].clone()), ("It works".into(), "Test Person".into()));
-    sandbox.write(".git/autonomy/sessions/20261120_180009-third/log.yaml", third.replace("third", "other"));
+    sandbox.write(&path, sandbox.read(&path).replace("third", "other"));
     let damaged = sandbox.autonomy(["session", "list"]).ok();
-    assert!(damaged.stderr.contains("20261120_180009-third cannot be read"), "{damaged}");
+    assert!(damaged.stderr.contains(&format!("{third} cannot be read")), "{damaged}");
     assert!(damaged.stdout.contains("first") && damaged.stdout.contains("second"), "{damaged}");
     sandbox.autonomy(["session", "status"]).ended(5);
 }
@@ -216,10 +330,11 @@ fn a_shell_knows_the_session_whatever_the_path() {
     let base = sandbox.base();
     let expected = format!("{}\n{session}", folder.to_str().expect("plain")).replace(base.to_str().expect("plain"), "$SANDBOX");
     assert_eq!(said.stdout, expected);
-    let sourced = sandbox.run(sandbox.program("sh").args(["-c", ". \"$0/session_env.sh\" && printf %s \"$AUTONOMY_SESSION\""]).arg(&folder));
+    let sourced = sandbox
+        .run(sandbox.program("sh").args(["-c", ". \"$0/session_env.sh\" && printf %s \"$AUTONOMY_SESSION\""]).arg(&folder));
     assert_eq!(sourced.ok().stdout, session);
     let bad = sandbox.autonomy(["session", "env", "--shell", "csh"]).ended(2);
-    assert!(bad.stderr.contains("one of sh"), "{bad}");
+    assert!(bad.stderr.contains("none of the shells"), "{bad}");
 }
 
 #[test]
@@ -238,5 +353,23 @@ fn a_session_is_compared_with_its_start() {
     sandbox.write("later", "not of the session\n");
     sandbox.commit_all("later");
     let over = sandbox.autonomy(["session", "diff", &session]).ok().to_string();
-    insta::assert_snapshot!(format!("{live}\n{over}"), @"");
+    insta::assert_snapshot!(format!("{live}\n{over}"), @r"
+    exit 0
+    --- stdout
+        +1     -1  docs/TODO.md
+           binary  new.bin
+        +2     -0  src/lib.rs
+    3 files, +3 -1 from ba64a59893 to the work tree
+    2 commits, 1 by autonomy; tests +1
+    closed in docs/TODO.md: one
+
+    exit 0
+    --- stdout
+        +1     -1  docs/TODO.md
+           binary  new.bin
+        +2     -0  src/lib.rs
+    3 files, +3 -1 from ba64a59893 to ae9e28efdf
+    4 commits, 2 by autonomy; tests +1
+    closed in docs/TODO.md: one
+    ");
 }

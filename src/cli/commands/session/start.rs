@@ -62,7 +62,7 @@ fn words_of(remark: &Remark) -> String {
     match remark {
         Remark::NoCommits { branch } => format!("The branch {branch} has no commit yet"),
         Remark::Detached { commit } => format!("HEAD is on no branch, at {}", commit.short()),
-        Remark::UnderWay { operation } => format!("A {operation} is under way; nothing is committed until it is over"),
+        Remark::UnderWay { operation } => format!("`{operation}` is under way"),
         Remark::Dirty { paths } => {
             format!("Not committed: {}, as `git status` counts; what was changed stays yours", words::counted(*paths, "path"))
         }
