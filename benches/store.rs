@@ -3,7 +3,12 @@
 //! `cargo bench --bench store` prints one row a figure. `AUTONOMY_BINARY` names the program to time, else the plain release
 //! build is taken; for the static one: `RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --target <host>`.
 
-#![expect(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used, reason = "a measurement touches the machine and prints")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement touches the machine and prints"
+)]
 
 use std::{
     fs::{self, File},
@@ -29,7 +34,8 @@ const ROUNDS: usize = 41;
 const UPDATES: usize = 500;
 
 fn main() {
-    let program = std::env::var_os("AUTONOMY_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_autonomy")), PathBuf::from);
+    let program =
+        std::env::var_os("AUTONOMY_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_autonomy")), PathBuf::from);
     println!("program: {}", program.display());
     let ground = tempfile::tempdir().unwrap();
     processes(&program, ground.path());

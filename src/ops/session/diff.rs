@@ -21,7 +21,7 @@ use crate::{
     },
     ops::session::{
         known::{self, Known, Place},
-        start::{INITIAL_TODO, TODO},
+        start::{INITIAL_LIST, TO_DO_LIST},
         status::none_is_live,
     },
 };
@@ -198,8 +198,8 @@ impl Sides<'_> {
     }
 
     fn todo_closed(&self, known: &Known) -> Result<Vec<String>> {
-        let Some(after) = self.after(&TreePath::new(TODO)?)? else { return Ok(Vec::new()) };
-        let initial = format!("{}/{INITIAL_TODO}", layout::session_folder(&known.session));
+        let Some(after) = self.after(&TreePath::new(TO_DO_LIST)?)? else { return Ok(Vec::new()) };
+        let initial = format!("{}/{INITIAL_LIST}", layout::session_folder(&known.session));
         let kept = match (&known.directory, known.state.sealed.get(&initial)) {
             (Some(directory), Some(digest)) => bytes::get(directory, digest)?,
             (None, Some(_)) => match write::read_capped(&self.workspace.root().join(&initial), bytes::CAP)? {

@@ -38,10 +38,10 @@ use crate::{
 };
 
 /// The person's list of things to do, from the top of the work tree.
-pub const TODO: &str = "docs/TODO.md";
+pub const TO_DO_LIST: &str = "docs/TODO.md";
 
-/// The name of the copy of [`TODO`] in the session's folder.
-pub const INITIAL_TODO: &str = "initial_todo.md";
+/// The name of the copy of [`TO_DO_LIST`] in the session's folder.
+pub const INITIAL_LIST: &str = "initial_todo.md";
 
 /// How many commits are written down.
 const RECENT: usize = 10;
@@ -347,13 +347,13 @@ fn survey(workspace: &Workspace) -> Result<Survey> {
     }
     let recent = git.log_text(workspace.environment(), RECENT)?;
     let mut files = vec![("initial_git_status.txt", status.into_bytes()), ("recent_commits.txt", recent.into_bytes())];
-    match write::read_capped(&workspace.root().join(TODO), bytes::CAP) {
+    match write::read_capped(&workspace.root().join(TO_DO_LIST), bytes::CAP) {
         Ok(Some(content)) => {
             let open = open_items(&String::from_utf8_lossy(&content));
             if open > 0 {
                 remarks.push(Remark::Todo { open });
             }
-            files.push((INITIAL_TODO, content));
+            files.push((INITIAL_LIST, content));
         }
         Ok(None) => remarks.push(Remark::NoTodo {}),
         Err(error) => remarks.push(Remark::UnreadableTodo { why: error.refusal().message }),

@@ -52,8 +52,8 @@ fn another_clone_goes_on_in_a_session_of_its_own_that_names_the_last_event() {
 
     let home = sandbox.at("../work");
     home.git(["pull", "--quiet", "../clone", "topic"]);
-    let list = home.autonomy(["session", "list"]).ok();
-    insta::assert_snapshot!(list, @r"
+    let sessions = home.autonomy(["session", "list"]).ok();
+    insta::assert_snapshot!(sessions, @r"
     exit 0
     --- stdout
     20261120_180004-shift  active     2026-11-20 18:00  under a minute  here  shift
