@@ -217,16 +217,15 @@ impl Document {
         self.replaced(at..at, &format!("{open}{head}{}", lined(text, eol)))
     }
 
-    /// The same file with the byte at `mark`, counted from the start of the body, set to `x`: a ticked check box.
+    /// The same file with `text` in place of `range`, which is counted from the start of the body.
     ///
     /// # Errors
-    /// Refuses anything but the space of an empty check box.
-    pub fn ticked(&self, mark: usize) -> Result<Self, Refusal> {
-        let empty = markdown::lines(self.body()).filter_map(|line| line.check()).any(|check| check.mark == mark && !check.done);
-        if !empty {
-            return Err(Refusal::usage(format!("there is no empty check box at byte {mark} of the body of `{}`", self.path)));
+    /// Refuses a range that is not one of the body, and files of a newer version.
+    pub fn with_body_part(&self, range: Range<usize>, text: &str) -> Result<Self, Refusal> {
+        if self.body().get(range.clone()).is_none() {
+            return Err(Refusal::new(Code::Bug, format!("the body of `{}` has no bytes {range:?}", self.path)));
         }
-        self.replaced(self.body + mark..self.body + mark + 1, "x")
+        self.replaced(self.body + range.start..self.body + range.end, text)
     }
 
     fn replaced(&self, range: Range<usize>, text: &str) -> Result<Self, Refusal> {
@@ -437,13 +436,6 @@ mod tests {
         assert_eq!(replaced.text(), text.replace("old\n", "new\nlines\n"));
         let added = document(text).with_addition("Why", "more").expect("added");
         assert_eq!(added.text(), text.replace("old\n", "old\nmore\n"));
-    }
-
-    #[test]
-    fn only_an_empty_box_is_ticked() {
-        let it = document("---\na: 1\n---\n- [ ] x\n- [x] y\n");
-        assert_eq!(it.ticked(3).expect("empty").body(), "- [x] x\n- [x] y\n");
-        assert!(it.ticked(11).is_err() && it.ticked(0).is_err() && it.ticked(999).is_err());
     }
 
     #[test]

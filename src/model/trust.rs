@@ -23,6 +23,8 @@ pub enum Kind {
     Mcp,
     /// A command that prepares a work tree.
     Setup,
+    /// The commands that a task is tested with.
+    Acceptance,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
             Self::Authority => "authority",
             Self::Mcp => "mcp",
             Self::Setup => "setup",
+            Self::Acceptance => "acceptance",
         }
     }
 }

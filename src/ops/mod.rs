@@ -3,7 +3,9 @@
 //! Nothing here prints, asks or decides: words are `cli`'s, decisions are `model`'s. The six rooms are the six headings
 //! of `autonomy help`.
 
+pub mod judge;
 pub mod session;
 pub mod setup;
 pub mod table;
 pub mod tell;
+pub mod work;

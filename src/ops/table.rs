@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     host::{Error, Result, workspace::Workspace},
     model::{refusal::Refusal, schema::schema_of},
-    ops::{session, setup, tell},
+    ops::{judge, session, setup, tell, work},
 };
 
 /// The headings under which verbs are shown.
@@ -134,6 +134,28 @@ pub const VERBS: &[Verb] = verbs! {
     "session show": Session, Read, Anyone, session::show::show;
     "session start": Session, Write, Anyone, session::start::start;
     "session status": Session, Read, Anyone, session::status::status;
+    "task add": Work, Write, Anyone, work::task::add::add;
+    "task list": Work, Read, Anyone, work::task::list::list;
+    "task show": Work, Read, Anyone, work::task::show::show;
+    "task start": Work, Write, Anyone, work::task::start::start;
+    "task done": Work, Write, Anyone, work::task::done::done;
+    "task fail": Work, Write, Anyone, work::task::fail::fail;
+    "task cancel": Work, Write, Anyone, work::task::cancel::cancel;
+    "task resume": Work, Write, Anyone, work::task::resume::resume;
+    "task wait": Work, Read, Anyone, work::task::wait::wait;
+    "task lint": Work, Read, Anyone, work::task::lint::lint;
+    "task verify": Work, Write, Anyone, work::task::verify::verify;
+    "task import": Work, Write, Anyone, work::task::import::import;
+    "task export": Work, Read, Anyone, work::task::export::export;
+    "focus": Work, Write, Anyone, work::focus::set;
+    "focus show": Work, Read, Anyone, work::focus::show;
+    "progress add": Work, Write, Anyone, work::progress::add;
+    "note": Work, Write, Anyone, work::note::add;
+    "next": Work, Read, Anyone, work::next::next;
+    "decide": Judge, Write, Anyone, judge::decide::decide;
+    "ask": Judge, Write, Anyone, judge::ask::ask;
+    "inbox": Judge, Read, Anyone, judge::inbox::inbox;
+    "answer": Judge, Write, Person, judge::answer::answer;
     "context brief": Tell, Read, Anyone, tell::briefing::brief;
 };
 

@@ -1,9 +1,11 @@
 //! The list of commands and the way from arguments to one of them.
 
+mod judge;
 mod replay_agent;
 mod session;
 mod setup;
 mod tell;
+mod work;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -48,6 +50,26 @@ enum Command {
     /// What an agent has to know
     #[command(subcommand)]
     Context(tell::context::Context),
+    /// What is to be done: add, start, finish, test, import
+    #[command(subcommand)]
+    Task(work::task::Task),
+    /// Show or set what is being worked on
+    Focus(work::focus::Focus),
+    /// Note what was achieved
+    #[command(subcommand)]
+    Progress(work::progress::Progress),
+    /// Remember something across sessions
+    Note(work::note::Note),
+    /// What to do next, best first
+    Next(work::next::Next),
+    /// Record a decision
+    Decide(judge::decide::Decide),
+    /// Ask a person
+    Ask(judge::ask::Ask),
+    /// Questions that wait for a person
+    Inbox(judge::inbox::Inbox),
+    /// Answer a question
+    Answer(judge::answer::Answer),
     #[command(hide = true)]
     ReplayAgent(replay_agent::ReplayAgent),
 }
@@ -63,6 +85,15 @@ impl Command {
             Self::Verify(command) => command.run(context),
             Self::Commit(command) => command.run(context),
             Self::Context(command) => command.run(context),
+            Self::Task(command) => command.run(context),
+            Self::Focus(command) => command.run(context),
+            Self::Progress(command) => command.run(context),
+            Self::Note(command) => command.run(context),
+            Self::Next(command) => command.run(context),
+            Self::Decide(command) => command.run(context),
+            Self::Ask(command) => command.run(context),
+            Self::Inbox(command) => command.run(context),
+            Self::Answer(command) => command.run(context),
             Self::ReplayAgent(command) => command.run(context),
         }
     }

@@ -6,7 +6,16 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap as _};
 
-use crate::model::{markdown::one_line, settings::value::CommandLine, time::Lapse};
+use crate::model::{
+    document::Document,
+    markdown::{self, one_line},
+    refusal::Refusal,
+    settings::value::CommandLine,
+    time::Lapse,
+};
+
+/// The heading over the boxes of a task's acceptance entries.
+pub const ACCEPTANCE: &str = "Acceptance tests";
 
 /// One entry of a task's `acceptance`: a text, or `command: …` with an optional `timeout: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +123,45 @@ impl JsonSchema for Acceptance {
     }
 }
 
+/// What stands between an entry and what came of it.
+const DASH: &str = " — ";
+
+/// The record with what came of one entry: its box under [`ACCEPTANCE`] ticked or empty, followed by `evidence`. Where a
+/// person took the box out, a new one is added at the end.
+///
+/// # Errors
+/// Refuses a record that cannot be written.
+pub fn with_result(document: &Document, entry: &Acceptance, passed: Passed, evidence: &str) -> Result<Document, Refusal> {
+    let (label, evidence) = (entry.label(), one_line(evidence));
+    let mark = match passed {
+        Passed::Yes => 'x',
+        Passed::No => ' ',
+    };
+    let result = format!("{label}{DASH}{evidence}");
+    if let Some((_, range)) = markdown::section(document.body(), ACCEPTANCE) {
+        let own = &document.body()[range.clone()];
+        for line in markdown::lines(own) {
+            let Some(check) = line.check() else { continue };
+            let is_it = check.text == label || check.text.strip_prefix(&label).is_some_and(|rest| rest.starts_with(DASH));
+            if is_it {
+                let bullet = &own[line.range.start..check.mark];
+                let place = range.start + line.range.start..range.start + line.range.end;
+                return document.with_body_part(place, &format!("{bullet}{mark}] {result}"));
+            }
+        }
+    }
+    document.with_addition(ACCEPTANCE, &format!("- [{mark}] {result}"))
+}
+
+/// Whether an entry holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +187,18 @@ mod tests {
         for text in ["run `cargo test`", "`a` and `b`", "``", "plain"] {
             assert_eq!(Acceptance::of_item(text), Acceptance::Text(text.into()));
         }
+    }
+
+    #[test]
+    fn a_box_carries_what_came_of_it_and_nothing_else_changes() {
+        let text = "---\ntitle: x\n---\nmine\n\n## Acceptance tests\n\n- [ ] `cargo test`\n- [ ] reads well\n\n## Mine\n- [ ] `cargo test`\n";
+        let document = Document::parse("a.md", text).expect("plain");
+        let entry = Acceptance::of_item("`cargo test`");
+        let green = with_result(&document, &entry, Passed::Yes, "exit 0 in 1s").expect("plain");
+        assert_eq!(green.text(), text.replacen("- [ ] `cargo test`", "- [x] `cargo test` — exit 0 in 1s", 1));
+        let red = with_result(&green, &entry, Passed::No, "exit 1 in 2s").expect("plain");
+        assert_eq!(red.text(), text.replacen("- [ ] `cargo test`", "- [ ] `cargo test` — exit 1 in 2s", 1));
+        let other = with_result(&document, &Acceptance::of_item("`make`"), Passed::Yes, "exit 0 in 1s").expect("plain");
+        assert_eq!(other.text(), text.replacen("reads well\n", "reads well\n- [x] `make` — exit 0 in 1s\n", 1));
     }
 }

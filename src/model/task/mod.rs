@@ -18,14 +18,12 @@ use crate::model::{
     id::{Digest, SessionId, TaskId},
     markdown,
     refusal::Refusal,
-    task::acceptance::Acceptance,
+    task::acceptance::{ACCEPTANCE, Acceptance},
     time::{Lapse, Timestamp},
 };
 
 /// The heading over a task's success criteria.
 pub const CRITERIA: &str = "Success criteria";
-/// The heading over the boxes of its acceptance entries.
-pub const ACCEPTANCE: &str = "Acceptance tests";
 
 /// Where a task stands for good; everything in between is events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

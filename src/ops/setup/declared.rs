@@ -1,5 +1,5 @@
-//! Everything that this repository wants to run, as declarations: what its settings say, and git hooks and filters that
-//! its own git configuration takes from the work tree.
+//! Everything that this repository wants to run, as declarations: what its settings and its tasks say, and git hooks and
+//! filters that its own git configuration takes from the work tree.
 //!
 //! Hooks in the git directory are the person's own: no clone brings them. Whether a declaration is trusted is not asked here.
 
@@ -11,6 +11,7 @@ use crate::{
         settings::declare,
         trust::{Declaration, Kind},
     },
+    ops::work::task::verify,
 };
 
 /// The largest hook that is read, in bytes.
@@ -19,13 +20,14 @@ const MAX_HOOK: u64 = 1 << 20;
 /// The hooks that git runs for a commit (githooks(5)).
 const HOOKS: [&str; 5] = ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction"];
 
-/// All declarations: gates, agents, hooks, filters.
+/// All declarations: gates, agents, hooks, filters, acceptance commands.
 ///
 /// # Errors
 /// Refuses settings that are wrong; fails when git's configuration or a hook cannot be read.
 pub fn all(workspace: &Workspace) -> Result<Vec<Declaration>> {
     let mut declarations = declare::declarations(workspace.resolved()?);
     declarations.extend(of_git(workspace)?);
+    declarations.extend(verify::declarations(workspace)?);
     Ok(declarations)
 }
 

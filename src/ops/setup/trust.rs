@@ -172,5 +172,6 @@ pub fn describe(declaration: &Declaration) -> String {
         Kind::Authority => "the rules of who decides would be".to_owned(),
         Kind::Mcp => format!("agents would start the MCP server {}", declaration.name),
         Kind::Setup => "each new work tree would be prepared by".to_owned(),
+        Kind::Acceptance => format!("task {} would be tested with", declaration.name),
     }
 }

@@ -1,0 +1,6 @@
+//! Deciding and asking.
+
+pub(crate) mod answer;
+pub(crate) mod ask;
+pub(crate) mod decide;
+pub(crate) mod inbox;

@@ -1,0 +1,7 @@
+//! Tasks and working memory.
+
+pub(crate) mod focus;
+pub(crate) mod next;
+pub(crate) mod note;
+pub(crate) mod progress;
+pub(crate) mod task;

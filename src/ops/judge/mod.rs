@@ -1,0 +1,6 @@
+//! Deciding and asking: what was decided and why, and what only a person can say.
+
+pub mod answer;
+pub mod ask;
+pub mod decide;
+pub mod inbox;

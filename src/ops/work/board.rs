@@ -1,0 +1,114 @@
+//! What verbs about tasks and questions look at: the records in force, where each task stands, and finding one by what a
+//! person typed. Reads only.
+
+use crate::{
+    host::{
+        Error, Result,
+        store::{
+            holdings,
+            overview::Overview,
+            record::{self, Stored},
+        },
+        workspace::Workspace,
+    },
+    model::{
+        holdings::{HeldTask, Holdings},
+        id::{Candidate, QuestionId, TaskId, resolve},
+        question::{Question, Status},
+        record::RecordKind,
+        refusal::{Code, Refusal},
+        task::progress::Progress,
+        time::Timestamp,
+    },
+};
+
+/// Tasks and questions in force.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// All live logs.
+    pub overview: Overview,
+    /// The records in force.
+    pub holdings: Holdings,
+    /// Why some records could not be read.
+    pub unreadable: Vec<Refusal>,
+}
+
+impl Board {
+    /// Reads tasks and questions.
+    ///
+    /// # Errors
+    /// Fails when the store or git cannot be read; records that are malformed are left out and named.
+    pub fn read(workspace: &Workspace) -> Result<Self> {
+        let overview = Overview::read(workspace)?;
+        let wanted = [RecordKind::Task, RecordKind::Question];
+        let (mut holdings, unreadable) = holdings::read(workspace, &overview, &wanted)?;
+        wait_for_answers(&mut holdings, workspace.clock().now());
+        Ok(Self { overview, holdings, unreadable })
+    }
+
+    /// The task that `given` means: its name, a unique part of it, or its title.
+    ///
+    /// # Errors
+    /// Refuses what fits none or several, with the nearest names.
+    pub fn task(&self, given: &str) -> Result<&HeldTask> {
+        let all = &self.holdings.tasks;
+        let candidates: Vec<Candidate<'_>> =
+            all.iter().map(|held| Candidate { name: held.task.id.as_str(), title: &held.task.title }).collect();
+        let index = resolve(TaskId::KIND, given, &candidates).map_err(|refusal| self.unknown(refusal, "task list"))?;
+        Ok(&all[index])
+    }
+
+    /// The question that `given` means.
+    ///
+    /// # Errors
+    /// As [`Self::task`].
+    pub fn question(&self, given: &str) -> Result<&Question> {
+        let all = &self.holdings.questions;
+        let candidates: Vec<Candidate<'_>> = all.iter().map(|it| Candidate { name: it.id.as_str(), title: &it.title }).collect();
+        let index = resolve(QuestionId::KIND, given, &candidates).map_err(|refusal| self.unknown(refusal, "inbox"))?;
+        Ok(&all[index])
+    }
+
+    /// A name that fits nothing may be that of a record that cannot be read; then that is the better thing to say.
+    fn unknown(&self, refusal: Refusal, list: &str) -> Error {
+        match self.unreadable.first() {
+            Some(unreadable) if refusal.hint.is_none() => Refusal::new(Code::Usage, unreadable.message.clone()).into(),
+            Some(_) | None if refusal.hint.is_some() => refusal.into(),
+            Some(_) | None => refusal.hint(format!("`autonomy {list}` shows all")).into(),
+        }
+    }
+
+    /// The record in force of `kind` with this name, as its file.
+    ///
+    /// # Errors
+    /// Fails when it is gone since it was read.
+    pub fn stored(&self, workspace: &Workspace, kind: RecordKind, name: &str) -> Result<Stored> {
+        let path = kind.path(name);
+        let all = record::list(workspace, &self.overview, kind.folder().unwrap_or_default())?;
+        all.into_iter()
+            .find(|stored| stored.path == path)
+            .ok_or_else(|| Refusal::conflict(format!("`{path}` is gone")).retryable().into())
+    }
+
+    /// Tells the person about records that could not be read.
+    pub fn notice(&self, workspace: &Workspace) {
+        for refusal in &self.unreadable {
+            workspace.notice(format!("left out: {}", refusal.message));
+        }
+    }
+}
+
+/// Lets each task that an open question names wait for it, and no other task: the questions' records are right, also those
+/// that were asked or answered in another clone.
+fn wait_for_answers(holdings: &mut Holdings, now: Timestamp) {
+    let open: Vec<&Question> = holdings.questions.iter().filter(|it| it.status_at(now) == Status::Open).collect();
+    for held in &mut holdings.tasks {
+        let question = open.iter().find(|it| it.blocks.contains(&held.task.id)).map(|it| it.id.clone());
+        let may_wait = !held.progress.is_over() && !matches!(held.progress, Progress::Parked { .. });
+        match question {
+            Some(question) if may_wait => held.progress = Progress::Waiting { question },
+            None if matches!(held.progress, Progress::Waiting { .. }) => held.progress = Progress::Open,
+            Some(_) | None => {}
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! `task fail`: say that a try at a task failed; it may be started again.
+
+use crate::{
+    host::{Result, workspace::Workspace},
+    model::{event::Fact, markdown::one_line, refusal::Refusal, task::progress::Move},
+    ops::work::task::{Moved, Request, carry_out},
+};
+
+/// Says that a try failed.
+///
+/// # Errors
+/// Refuses without a reason, and a task that nobody works on.
+pub fn fail(workspace: &Workspace, request: &Request) -> Result<Moved> {
+    let why = one_line(request.why.as_deref().unwrap_or_default());
+    if why.is_empty() {
+        return Err(Refusal::usage("a failed try has a reason").hint("`autonomy task fail <task> --because \"<why>\"`").into());
+    }
+    let (_, moved) = carry_out(workspace, &request.task, Move::Fail, |_, _, held| {
+        Ok(vec![Fact::TaskFailed { task: held.task.id.clone(), why }])
+    })?;
+    Ok(moved)
+}
