@@ -24,6 +24,7 @@ pub mod markdown;
 pub mod memory;
 pub mod page;
 pub mod place;
+pub mod plan;
 pub mod process;
 pub mod progress;
 pub mod proposal;
