@@ -147,7 +147,9 @@ fn go_on(plan: &Plan, progress: &Progress, current: &Current, now: Timestamp) ->
             let why = current.feedback.clone().unwrap_or_else(|| "no try came to its end".to_owned());
             Next::Park { why: format!("{} tries failed; the last: {why}", current.tries) }
         }
-        Phase::Limited { .. } | Phase::Again => attempt(plan, progress, &current.task, current.tries + 1, Some(&current.base), now),
+        Phase::Limited { .. } | Phase::Again => {
+            attempt(plan, progress, &current.task, current.tries + 1, Some(&current.base), now)
+        }
         Phase::Running => Next::Close,
         Phase::Landing => Next::Land,
         Phase::Noting => Next::Note,

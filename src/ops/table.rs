@@ -134,6 +134,7 @@ pub const VERBS: &[Verb] = verbs! {
     "session show": Session, Read, Anyone, session::show::show;
     "session start": Session, Write, Anyone, session::start::start;
     "session status": Session, Read, Anyone, session::status::status;
+    "stop": Session, Write, Anyone, session::stop::stop;
     "task add": Work, Write, Anyone, work::task::add::add;
     "task list": Work, Read, Anyone, work::task::list::list;
     "task show": Work, Read, Anyone, work::task::show::show;
@@ -157,6 +158,8 @@ pub const VERBS: &[Verb] = verbs! {
     "inbox": Judge, Read, Anyone, judge::inbox::inbox;
     "answer": Judge, Write, Person, judge::answer::answer;
     "context brief": Tell, Read, Anyone, tell::briefing::brief;
+    "gate list": Judge, Read, Anyone, judge::gate::list;
+    "gate run": Judge, Write, Anyone, judge::gate::run;
 };
 
 /// The verb with this name.

@@ -3,3 +3,8 @@
 //! Long-lived loops live here; what they decide is decided on floor 0, what they do is done by floors 1 and 2.
 
 pub mod agent;
+pub mod drive;
+
+mod edge;
+mod step;
+mod verdict;

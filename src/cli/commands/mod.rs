@@ -43,6 +43,10 @@ enum Command {
     /// One stretch of work: start, look at it, pause, end
     #[command(subcommand)]
     Session(session::Session),
+    /// Let an agent work on the tasks, one after the other, until something ends it
+    Run(session::run::Run),
+    /// Ask the run to stop; its work is kept
+    Stop(session::stop::Stop),
     /// Look whether everything that is promised still holds, and mend what can be mended
     Verify(setup::verify::Verify),
     /// Commit the state of the session
@@ -70,6 +74,9 @@ enum Command {
     Inbox(judge::inbox::Inbox),
     /// Answer a question
     Answer(judge::answer::Answer),
+    /// The commands that prove work: show them, run them
+    #[command(subcommand)]
+    Gate(judge::gate::Gate),
     #[command(hide = true)]
     ReplayAgent(replay_agent::ReplayAgent),
 }
@@ -82,6 +89,8 @@ impl Command {
             Self::Config(command) => command.run(context),
             Self::Trust(command) => command.run(context),
             Self::Session(command) => command.run(context),
+            Self::Run(command) => command.run(context),
+            Self::Stop(command) => command.run(context),
             Self::Verify(command) => command.run(context),
             Self::Commit(command) => command.run(context),
             Self::Context(command) => command.run(context),
@@ -94,6 +103,7 @@ impl Command {
             Self::Ask(command) => command.run(context),
             Self::Inbox(command) => command.run(context),
             Self::Answer(command) => command.run(context),
+            Self::Gate(command) => command.run(context),
             Self::ReplayAgent(command) => command.run(context),
         }
     }

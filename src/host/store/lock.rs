@@ -38,6 +38,34 @@ impl CloneLock {
     }
 }
 
+/// Holds the right to be the one run of a session; a log goes on being written by everybody.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the lock of the session in `directory`, at once or not at all.
+    ///
+    /// # Errors
+    /// Refuses when another run holds it, naming its process.
+    pub fn take(directory: &Path) -> Result<Self> {
+        let path = directory.join("run.lock");
+        let file =
+            File::options().create(true).truncate(false).read(true).write(true).open(&path).doing("open the lock", &path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => {
+                let holder = holder(&file).unwrap_or_else(|| "another process".to_owned());
+                Err(Refusal::conflict(format!("a run is going on in this session: {holder}"))
+                    .hint("`autonomy stop` ends it; its work is kept")
+                    .into())
+            }
+            Err(TryLockError::Error(error)) => Err(error).doing("lock", &path),
+        }
+    }
+}
+
 /// Holds a log's lock while it is borrowed; released when dropped.
 #[derive(Debug)]
 pub struct LogLock<'a> {

@@ -186,8 +186,9 @@ impl Progress {
                     self.done += 1;
                 }
             }
-            Fact::TaskParked { task, .. } | Fact::TaskCancelled { task, .. } => {
-                if self.current.as_ref().is_some_and(|current| current.task == *task) {
+            // What the agent says of its task while it works is looked at when its attempt has ended.
+            Fact::TaskParked { task, .. } | Fact::TaskCancelled { task, .. } | Fact::TaskWaiting { task, .. } => {
+                if self.current.as_ref().is_some_and(|current| current.task == *task && current.phase != Phase::Running) {
                     self.settle();
                 }
             }
@@ -253,12 +254,7 @@ impl Progress {
         match current.phase {
             Phase::Judging if changed => self.idle = 0,
             Phase::Judging | Phase::Broken { .. } => self.idle += 1,
-            Phase::Limited { .. }
-            | Phase::Again
-            | Phase::Unusable { .. }
-            | Phase::Running
-            | Phase::Landing
-            | Phase::Noting => {}
+            Phase::Limited { .. } | Phase::Again | Phase::Unusable { .. } | Phase::Running | Phase::Landing | Phase::Noting => {}
         }
     }
 }

@@ -64,8 +64,16 @@ struct World {
 
 impl World {
     fn new(tasks: usize) -> Self {
-        let mut world =
-            Self { plan: plan(), progress: Progress::default(), facts: Vec::new(), now: 0, tasks, next: 0, tries: 0, stopped: false };
+        let mut world = Self {
+            plan: plan(),
+            progress: Progress::default(),
+            facts: Vec::new(),
+            now: 0,
+            tasks,
+            next: 0,
+            tries: 0,
+            stopped: false,
+        };
         world.start();
         world
     }
@@ -83,7 +91,16 @@ impl World {
     fn gate(&mut self, verdict: Verdict, step: Option<StepId>) {
         let gate = self.plan.gates[0].clone();
         let took = Lapse::seconds(1);
-        self.say(Fact::GateRan { gate, declaration: Digest::of("x"), tree: oid(), verdict, exit: None, took, output: None, step });
+        self.say(Fact::GateRan {
+            gate,
+            declaration: Digest::of("x"),
+            tree: oid(),
+            verdict,
+            exit: None,
+            took,
+            output: None,
+            step,
+        });
     }
 
     /// Does one act; the ending, when that was it.
@@ -164,11 +181,7 @@ impl World {
     }
 
     fn end(&mut self, step: &StepId, changes: bool, outcome: &Outcome) {
-        let change = crate::model::change::Change {
-            path: TreePath::new("a").expect("clean"),
-            before: None,
-            after: None,
-        };
+        let change = crate::model::change::Change { path: TreePath::new("a").expect("clean"), before: None, after: None };
         if changes {
             self.say(Fact::ChangeSeen { step: Some(step.clone()), changes: vec![change], more: 0 });
         }
@@ -185,7 +198,6 @@ impl World {
         self.tries = 0;
     }
 }
-
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

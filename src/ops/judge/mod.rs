@@ -3,4 +3,5 @@
 pub mod answer;
 pub mod ask;
 pub mod decide;
+pub mod gate;
 pub mod inbox;

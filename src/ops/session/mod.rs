@@ -14,3 +14,4 @@ pub mod since;
 pub mod standing;
 pub mod start;
 pub mod status;
+pub mod stop;

@@ -8,9 +8,11 @@ mod env;
 mod list;
 mod pause;
 mod resume;
+pub(crate) mod run;
 mod show;
 mod start;
 mod status;
+pub(crate) mod stop;
 mod words;
 
 use clap::Subcommand;

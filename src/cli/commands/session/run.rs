@@ -1,0 +1,136 @@
+//! `autonomy run`.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+use clap::Args;
+
+use crate::{
+    cli::context::{Context, Screen},
+    host::{Result, process::stop_on_signals},
+    model::{
+        id::AgentName,
+        plan::{Reach, ending::Ending},
+        time::Lapse,
+    },
+    run::drive::{self, Containment, Outcome, Prospect, Request},
+};
+
+#[derive(Args)]
+pub(crate) struct Run {
+    /// What is to be reached; becomes a task when none is open
+    goal: Option<String>,
+    /// Work on this task only (name, a unique part of it, or title)
+    #[arg(long, value_name = "TASK")]
+    task: Option<String>,
+    /// The agent profile
+    #[arg(long, value_name = "NAME")]
+    agent: Option<AgentName>,
+    /// How many hours the run may take
+    #[arg(long, value_name = "H", value_parser = hours)]
+    max_hours: Option<Lapse>,
+    /// How many attempts the run may make
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_steps: Option<u32>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write down what the agent does, to be played again
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Let the agent work without containment: with your rights, on all your files
+    #[arg(long)]
+    uncontained: bool,
+    /// Work on one task, then end
+    #[arg(long)]
+    once: bool,
+}
+
+fn hours(text: &str) -> std::result::Result<Lapse, String> {
+    match text.parse::<f64>() {
+        Ok(hours) if hours > 0.0 && hours <= 10_000.0 => Ok(Lapse(std::time::Duration::from_secs_f64(hours * 3600.0))),
+        Ok(_) | Err(_) => text.parse().map_err(|_| format!("`{text}` is neither a number of hours nor a span like `90m`")),
+    }
+}
+
+impl Run {
+    pub(crate) fn run(self, context: &Context) -> Result<u8> {
+        let workspace = context.workspace()?;
+        let request = Request {
+            goal: self.goal,
+            task: self.task,
+            agent: self.agent,
+            max: self.max_hours,
+            steps: self.max_steps,
+            record: self.record,
+            containment: if self.uncontained { Containment::Waived } else { Containment::Demanded },
+            reach: if self.once { Reach::One } else { Reach::All },
+        };
+        if self.dry_run {
+            let prospect = drive::prospect(&workspace, &request)?;
+            return context.say(&workspace, &prospect, |screen| foresee(screen, &prospect));
+        }
+        let stop = stop_on_signals()?;
+        let outcome = drive::run(&workspace, &request, &stop, &mut |line| {
+            // With stderr gone the run goes on; the log has it all.
+            writeln!(io::stderr().lock(), "{line}").ok();
+        })?;
+        context.say(&workspace, &outcome, |screen| sum_up(screen, &outcome))?;
+        Ok(outcome.ending.exit())
+    }
+}
+
+fn foresee(screen: &mut Screen, prospect: &Prospect) {
+    let plan = &prospect.plan;
+    screen.data(format!("agent     {} ({})", prospect.agent, driver(prospect)));
+    let session = prospect.session.as_ref().map_or("a new one".to_owned(), ToString::to_string);
+    screen.data(format!("session   {session}"));
+    let branch = prospect.branch.clone().unwrap_or_else(|| "a new one, `autonomy/<session>`, at HEAD".to_owned());
+    screen.data(format!("branch    {branch}"));
+    screen.data(format!(
+        "bounds    {}, {} attempts, {} tries a task, {} attempts without progress",
+        plan.max, plan.steps, plan.tries, plan.idle
+    ));
+    let gates: Vec<&str> = plan.gates.iter().map(crate::model::id::GateName::as_str).collect();
+    screen.data(format!("gates     {}", if gates.is_empty() { "none".to_owned() } else { gates.join(", ") }));
+    for gate in &prospect.waiting {
+        screen.data(format!("          {gate} waits for `autonomy trust`"));
+    }
+    screen.data(format!("tasks     {} open, {} may be started now", prospect.open, prospect.ready.len()));
+    for (number, (_, title)) in prospect.ready.iter().enumerate() {
+        screen.data(format!("  {}. {title}", number + 1));
+    }
+    screen.data("each task: snapshot, attempt, gates, on red again with the failing output, commit of what changed, checkpoint");
+}
+
+fn driver(prospect: &Prospect) -> &'static str {
+    match prospect.driver {
+        crate::model::settings::Driver::Claude => "claude",
+        crate::model::settings::Driver::Command => "command",
+        crate::model::settings::Driver::Replay => "replay",
+    }
+}
+
+fn sum_up(screen: &mut Screen, outcome: &Outcome) {
+    let branch = outcome.branch.as_deref().map_or(String::new(), |branch| format!(", on `{branch}`"));
+    screen.data(format!(
+        "{} done, {} parked or waiting, {} attempts in {}{branch}",
+        outcome.done, outcome.parked, outcome.steps, outcome.took
+    ));
+    let word = match outcome.ending {
+        Ending::Done | Ending::Once => "Done",
+        Ending::Blocked
+        | Ending::NeedsPerson
+        | Ending::Stopped
+        | Ending::OutOfTime
+        | Ending::OutOfSteps
+        | Ending::NoProgress
+        | Ending::Limit { .. }
+        | Ending::AgentUnusable { .. }
+        | Ending::CannotCommit { .. } => "Ended",
+    };
+    screen.talk(format!("{word}: {}", outcome.ending));
+    screen.talk(format!("Next: `{}`", outcome.next));
+}
