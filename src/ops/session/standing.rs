@@ -6,16 +6,15 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Result,
-        store::{layout, overview::Overview, record},
+        store::{holdings, layout, overview::Overview},
         workspace::Workspace,
     },
     model::{
-        id::{SessionId, TaskId},
+        id::SessionId,
         progress::{self, Headway, Piece},
         record::RecordKind,
         session::{self, Status, Stop},
         state::{Phase, State},
-        task::{Task, progress::Progress},
         time::{Lapse, Timestamp},
     },
 };
@@ -57,7 +56,7 @@ pub struct Standing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headway: Option<Headway>,
     /// Questions that wait for a person.
-    pub questions: u64,
+    pub questions: usize,
     /// Checkpoints that were taken.
     pub checkpoints: u64,
     /// When something last happened.
@@ -79,6 +78,10 @@ impl Standing {
             Phase::Paused { reason, .. } => Some(reason.clone()),
             Phase::Active | Phase::Ended { .. } => None,
         };
+        // Records that are malformed count for nothing here; `task lint` and `verify` name them.
+        let (held, _) = holdings::read(workspace, overview, &[RecordKind::Task, RecordKind::Question])?;
+        let since = Some(session.started);
+        let pieces = held.tasks.iter().filter_map(|held| Piece::of(&held.task, &held.progress, held.state.as_ref(), since));
         Ok(Some(Self {
             session: session.id.clone(),
             title: session.title.clone(),
@@ -93,24 +96,11 @@ impl Standing {
             left: Lapse(session.max.0.saturating_sub(elapsed.0)),
             stop: Stop::of(elapsed, session.max),
             focus: state.focus.as_ref().map(|focus| focus.text.clone()),
-            headway: progress::headway(pieces(workspace, overview, session.started)?, elapsed),
-            questions: state.questions.count.saturating_sub(state.answers),
+            headway: progress::headway(pieces, elapsed),
+            questions: held.open_questions(now).len(),
             checkpoints: state.checkpoints.count,
             last: state.last.unwrap_or(session.started),
             events: state.seq,
         }))
     }
-}
-
-/// The tasks in force as pieces of work; a record that is malformed counts for nothing here, `task lint` names it.
-fn pieces(workspace: &Workspace, overview: &Overview, since: Timestamp) -> Result<Vec<Piece>> {
-    let folder = RecordKind::Task.folder().unwrap_or_default();
-    let mut pieces = Vec::new();
-    for stored in record::list(workspace, overview, folder)? {
-        let task = TaskId::new(stored.name()).ok().and_then(|id| Task::read(id, &stored.document().ok()?).ok());
-        let Some(task) = task else { continue };
-        let state = overview.task(&task.id);
-        pieces.extend(Piece::of(&task, &Progress::of(&task, state), state, Some(since)));
-    }
-    Ok(pieces)
 }
