@@ -290,6 +290,16 @@ pub fn resolve(kind: &str, given: &str, candidates: &[Candidate<'_>]) -> Result<
     Err(if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) })
 }
 
+/// The shortest way to type `name` that [`resolve`] understands: its last part when no other name fits it, else all of it.
+#[must_use]
+pub fn shortest<'a>(name: &'a str, candidates: &[Candidate<'_>]) -> &'a str {
+    let last = name.rsplit('-').next().unwrap_or(name);
+    match resolve("", last, candidates) {
+        Ok(index) if candidates[index].name == name && last.len() >= 4 => last,
+        Ok(_) | Err(_) => name,
+    }
+}
+
 /// The at most three names that look most like `given`, the likest first, in backticks. Each comes with a second text to
 /// compare with, such as a title; it may be empty.
 #[must_use]
@@ -339,6 +349,19 @@ mod tests {
         assert!(resolve("task", "fix", &all).expect_err("two fit").message.contains("fits 2 tasks"));
         let unknown = resolve("task", "fix parsr", &all).expect_err("none fits");
         assert_eq!(unknown.hint.as_deref().map(|hint| hint.contains("fix-parser-k3x9")), Some(true));
+    }
+
+    #[test]
+    fn a_short_name_is_one_that_is_understood() {
+        let all = [
+            Candidate { name: "20261120_180000-fix-parser-k3x9", title: "" },
+            Candidate { name: "20261120_180001-fix-k3x9-a1b2", title: "" },
+            Candidate { name: "20261120_180002-fix-it-z8", title: "" },
+        ];
+        assert_eq!(shortest(all[0].name, &all), all[0].name);
+        assert_eq!(shortest(all[1].name, &all), "a1b2");
+        assert_eq!(shortest(all[2].name, &all), all[2].name);
+        assert_eq!(shortest("20261120_180009-unknown-q1w2", &all), "20261120_180009-unknown-q1w2");
     }
 
     #[test]
