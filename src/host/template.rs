@@ -44,6 +44,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("pages/README.md.j2", include_str!("../../templates/pages/README.md.j2")),
     ("pages/current_session.j2", include_str!("../../templates/pages/current_session.j2")),
     ("prompt.md.j2", include_str!("../../templates/prompt.md.j2")),
+    ("report.md.j2", include_str!("../../templates/report.md.j2")),
 ];
 
 /// The templates of one work tree.

@@ -5,6 +5,9 @@
 
 use std::cmp::Reverse;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::model::{
     decision::{self, Decision},
     event::SessionOutcome,
@@ -15,7 +18,7 @@ use crate::model::{
     task::{
         Task,
         order::{self, Standing},
-        progress::Progress,
+        progress::{Progress, Proof},
     },
     time::Timestamp,
 };
@@ -146,6 +149,48 @@ impl Holdings {
 /// When a question got the answer that holds.
 fn settled(question: &Question) -> Option<Timestamp> {
     question.answer.as_ref().map(|answer| answer.at).or(question.deadline)
+}
+
+/// How many tasks stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Nobody works on them.
+    pub open: usize,
+    /// Somebody works on them.
+    pub started: usize,
+    /// They wait for a person.
+    pub waiting: usize,
+    /// Their last try failed.
+    pub failed: usize,
+    /// Given up for now.
+    pub parked: usize,
+    /// Done, with a green verdict.
+    pub done: usize,
+    /// Done, and nothing proves it.
+    pub unproven: usize,
+    /// They will not be done.
+    pub cancelled: usize,
+}
+
+impl Counts {
+    /// Counts tasks by where they stand.
+    pub fn of<'a>(all: impl IntoIterator<Item = &'a Progress>) -> Self {
+        let mut counts = Self::default();
+        for progress in all {
+            let place = match progress {
+                Progress::Open => &mut counts.open,
+                Progress::Started => &mut counts.started,
+                Progress::Waiting { .. } => &mut counts.waiting,
+                Progress::Failed { .. } => &mut counts.failed,
+                Progress::Parked { .. } => &mut counts.parked,
+                Progress::Done { proof: Proof::Proven } => &mut counts.done,
+                Progress::Done { proof: Proof::Unproven } => &mut counts.unproven,
+                Progress::Cancelled => &mut counts.cancelled,
+            };
+            *place += 1;
+        }
+        counts
+    }
 }
 
 /// The task that is worked on: of the attempt under way, else of the focus, else the one that was started last.

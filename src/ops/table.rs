@@ -157,6 +157,8 @@ pub const VERBS: &[Verb] = verbs! {
     "ask": Judge, Write, Anyone, judge::ask::ask;
     "inbox": Judge, Read, Anyone, judge::inbox::inbox;
     "answer": Judge, Write, Person, judge::answer::answer;
+    "status": Tell, Read, Anyone, tell::status::status;
+    "report": Tell, Write, Anyone, tell::report::report;
     "context brief": Tell, Read, Anyone, tell::briefing::brief;
     "gate list": Judge, Read, Anyone, judge::gate::list;
     "gate run": Judge, Write, Anyone, judge::gate::run;

@@ -24,6 +24,8 @@ use crate::sandbox::Sandbox;
 
 mod briefing;
 mod pages;
+mod report;
+mod status;
 
 /// 2026-11-20T18:00:00Z in milliseconds since 1970.
 const START: i64 = 1_795_197_600_000;
@@ -69,6 +71,10 @@ impl Story {
 
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(START + self.minute * 60_000).expect("in range")
+    }
+
+    pub(crate) fn wait(&mut self, minutes: i64) {
+        self.minute += minutes;
     }
 
     /// One command that appends `facts` and gives what it said on stderr.
@@ -176,5 +182,5 @@ impl Story {
 
 /// The name of a task.
 pub(crate) fn task(name: &str) -> TaskId {
-    TaskId::new(format!("20261120_180000-{name}-k3x9")).expect("plain")
+    TaskId::new(format!("20261120_180000-{name}-{}x9", &name[..2])).expect("plain")
 }

@@ -51,6 +51,10 @@ enum Command {
     Verify(setup::verify::Verify),
     /// Commit the state of the session
     Commit(session::commit::Commit),
+    /// Show everything on one screen
+    Status,
+    /// Tell what changed, was decided, is unproven and needs you
+    Report(tell::report::Report),
     /// What an agent has to know
     #[command(subcommand)]
     Context(tell::context::Context),
@@ -93,6 +97,8 @@ impl Command {
             Self::Stop(command) => command.run(context),
             Self::Verify(command) => command.run(context),
             Self::Commit(command) => command.run(context),
+            Self::Status => tell::status::run(context),
+            Self::Report(command) => command.run(context),
             Self::Context(command) => command.run(context),
             Self::Task(command) => command.run(context),
             Self::Focus(command) => command.run(context),

@@ -29,7 +29,7 @@ use crate::{
         page,
         record::RecordKind,
         refusal::{Code, Refusal},
-        session_page::{SessionPage, without_markers},
+        session_page::{SessionPage, values::values, without_markers},
     },
 };
 
@@ -101,8 +101,8 @@ fn put_all(ledger: &Ledger<'_>, folder: &Folder, pages: &[SessionPage]) {
     };
     let templates = Templates::of(workspace.root());
     for page in pages {
-        let Some(values) = page.values(ledger.state(), &holdings, ledger.at()) else { continue };
-        let put = values
+        let Some(found) = values(*page, ledger.state(), &holdings, ledger.at()) else { continue };
+        let put = found
             .map_err(|error| Error::from(Refusal::new(Code::Bug, format!("cannot put the page into data: {error}"))))
             .and_then(|values| templates.render(page.template(), &values))
             .and_then(|rendered| folder.put(ledger, *page, &workspace.secrets().redact(&rendered)));

@@ -144,6 +144,14 @@ pub fn diff(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     })
 }
 
+/// Tests declared in the work tree less those declared in the commit or tree `from`, over the files that differ.
+///
+/// # Errors
+/// Fails when a file cannot be read.
+pub fn tests_added(workspace: &Workspace, from: Option<&Oid>, figures: &Numstat) -> Result<i64> {
+    Sides { workspace, git: workspace.git()?, from, to: None }.tests_added(figures)
+}
+
 /// The newest commit of ours for a session that is not bound to this work tree.
 fn last_commit(git: &Repository, known: &Known, from: Option<&Oid>, head: Option<&Oid>) -> Result<Oid> {
     if let Some(head) = head {

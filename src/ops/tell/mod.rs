@@ -2,4 +2,6 @@
 
 pub mod briefing;
 pub mod prompt;
+pub mod report;
 pub mod scene;
+pub mod status;

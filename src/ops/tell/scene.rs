@@ -10,9 +10,11 @@ use crate::{
         holdings::Holdings,
         id::{Oid, SessionId},
         refusal::Refusal,
+        report::{GateReport, Standing},
         state::State,
         time::Timestamp,
     },
+    ops::setup::in_force::{self, GateInForce},
 };
 
 /// Everything that can be told about.
@@ -61,6 +63,25 @@ impl Scene {
     #[must_use]
     pub fn state(&self) -> Option<&State> {
         self.overview.session(self.session.as_ref()?).map(|known| &known.state)
+    }
+
+    /// The gates and what they last said.
+    ///
+    /// # Errors
+    /// Refuses settings and a trust store that are wrong.
+    pub fn gates(&self, workspace: &Workspace) -> Result<Vec<GateReport>> {
+        let declared = &workspace.settings()?.gates;
+        let report = |own: GateInForce| {
+            let known = self.state().and_then(|state| state.gates.get(&own.name));
+            GateReport {
+                gate: own.name.clone(),
+                kind: own.gate.or_else(|| declared.get(&own.name).cloned()).unwrap_or_default().kind,
+                verdict: known.map(|known| known.verdict),
+                at: known.map(|known| known.at),
+                standing: if known.is_some() { Standing::Stale } else { Standing::Never },
+            }
+        };
+        Ok(in_force::gates(workspace)?.into_iter().map(report).collect())
     }
 
     /// What people wrote into the session's pages, the page's name first.

@@ -40,16 +40,16 @@ fn a_briefing_says_what_one_has_to_know() {
 
     ## Current focus
 
-    [data 2866bbd5: the task at hand, from files]
+    [data 9dc6e449: the task at hand, from files]
     Focus: The parser
     Next action: write the failing test
-    Task: Fix the parser (`20261120_180000-parser-k3x9`), high, 30m
+    Task: Fix the parser (`20261120_180000-parser-pax9`), high, 30m
     Status: failed (it loops), failed tries: 1
     - [x] no panic on any input
     - [ ] errors name line and column
 
     It stops at the first `]`.
-    [end of data 2866bbd5]
+    [end of data 9dc6e449]
 
     ## Open questions
 
@@ -109,16 +109,16 @@ fn a_short_briefing_counts_what_it_leaves_out() {
 
     ## Current focus
 
-    [data dcdec98e: the task at hand, from files]
+    [data ac01eca2: the task at hand, from files]
     Focus: The parser
     Next action: write the failing test
-    Task: Fix the parser (`20261120_180000-parser-k3x9`), high, 30m
+    Task: Fix the parser (`20261120_180000-parser-pax9`), high, 30m
     Status: started
     - [x] no panic on any input
     - [ ] errors name line and column
 
     It stops at the first `]`.
-    [end of data dcdec98e]
+    [end of data ac01eca2]
 
     ## Open questions
 
@@ -142,12 +142,12 @@ fn a_short_briefing_counts_what_it_leaves_out() {
 
     ## Next tasks
 
-    [data e7fd471c: open tasks, best first]
-    - Task number 0 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx (`20261120_180000-more-00-k3x9`), medium
-    - Task number 1 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx (`20261120_180000-more-01-k3x9`), medium
-    - Task number 2 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx (`20261120_180000-more-02-k3x9`), medium
-    - Task number 3 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx (`20261120_180000-more-03-k3x9`), medium
-    [end of data e7fd471c]
+    [data 9fd59f8c: open tasks, best first]
+    - Task number 0 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx (`20261120_180000-more-00-mox9`), medium
+    - Task number 1 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx (`20261120_180000-more-01-mox9`), medium
+    - Task number 2 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx (`20261120_180000-more-02-mox9`), medium
+    - Task number 3 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx (`20261120_180000-more-03-mox9`), medium
+    [end of data 9fd59f8c]
 
     ## Recent progress
 
@@ -241,14 +241,14 @@ fn the_prompt_of_an_attempt_carries_the_task_and_what_failed() {
 
     ## The task
 
-    [data 463670ce: the task, from files]
-    Task: Fix the parser (`20261120_180000-parser-k3x9`), high, 30m
+    [data 5d61a1f8: the task, from files]
+    Task: Fix the parser (`20261120_180000-parser-pax9`), high, 30m
     Status: started
     - [x] no panic on any input
     - [ ] errors name line and column
 
     It stops at the first `]`.
-    [end of data 463670ce]
+    [end of data 5d61a1f8]
 
     ## What failed in the last try
 

@@ -71,7 +71,7 @@ fn pages_say_what_holds() {
 
     ## Fix the parser
 
-    - Task: `20261120_180000-parser-k3x9`
+    - Task: `20261120_180000-parser-pax9`
     - Priority: high
     - Estimate: 30m
     - Status: started
@@ -89,7 +89,7 @@ fn pages_say_what_holds() {
     ## 2026-11-20
 
     - 2026-11-20T18:06:00Z Ada: The failing test is there.
-      It fails. (`20261120_180000-parser-k3x9`)
+      It fails. (`20261120_180000-parser-pax9`)
     ");
     insta::assert_snapshot!(block(&story.read("NEXT_ACTIONS.md")), @r#"
     # Next actions
@@ -98,9 +98,9 @@ fn pages_say_what_holds() {
 
     ## Not ready
 
-    - Write the lexer (`20261120_180000-lexer-k3x9`): waiting for the answer to 20261120_180000-which-licence-q1w2
-    - Fix the parser (`20261120_180000-parser-k3x9`): started
-    - Print it again (`20261120_180000-printer-k3x9`): after Fix the parser
+    - Write the lexer (`20261120_180000-lexer-lex9`): waiting for the answer to 20261120_180000-which-licence-q1w2
+    - Fix the parser (`20261120_180000-parser-pax9`): started
+    - Print it again (`20261120_180000-printer-prx9`): after Fix the parser
     "#);
     insta::assert_snapshot!(block(&story.read("DECISION_LOG.md")), @r"
     # Decisions
@@ -128,7 +128,7 @@ fn pages_say_what_holds() {
 
     ## Tasks that are stuck
 
-    - Write the lexer (`20261120_180000-lexer-k3x9`): waiting for the answer to 20261120_180000-which-licence-q1w2; `autonomy answer 20261120_180000-which-licence-q1w2 "…"`
+    - Write the lexer (`20261120_180000-lexer-lex9`): waiting for the answer to 20261120_180000-which-licence-q1w2; `autonomy answer 20261120_180000-which-licence-q1w2 "…"`
     "#);
     insta::assert_snapshot!(block(&story.read("PROGRESS_SUMMARY.md")), @r"
     # Progress in short
