@@ -1,7 +1,9 @@
 //! The store through the library: what the log knows, what the files show, and what git does in between.
 
+mod crash;
 mod pair;
 mod publishing;
+mod race;
 mod settling;
 mod torture;
 
@@ -66,5 +68,5 @@ fn in_force(sandbox: &Sandbox) -> Vec<(String, String)> {
 
 /// Commits the state as `autonomy commit` does.
 fn commit(sandbox: &Sandbox) -> autonomy::ops::session::commit::Outcome {
-    autonomy::ops::session::commit::commit(&workspace(sandbox), &Default::default()).unwrap()
+    autonomy::ops::session::commit::commit(&workspace(sandbox), &autonomy::ops::session::commit::Request::default()).unwrap()
 }

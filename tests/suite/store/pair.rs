@@ -140,7 +140,7 @@ impl Pair {
     /// What the user does to our files, which the control copy has not.
     pub(super) fn to_ours(&mut self, what: &str, act: impl Fn(&Sandbox)) {
         act(&self.ours);
-        self.last = what.to_owned();
+        self.last = what.into();
     }
 
     /// A command of ours: notes progress, and has to leave everything as the user left it but for new records.
@@ -174,7 +174,7 @@ impl Pair {
     pub(super) fn commit(&mut self) -> autonomy::ops::session::commit::Outcome {
         let before = self.ours.status();
         let outcome = commit(&self.ours);
-        self.last = "autonomy commit".to_owned();
+        self.last = "autonomy commit".into();
         let (after, before) = (self.ours.status(), before.lines().collect::<Vec<_>>());
         let new: Vec<_> = after.lines().filter(|line| !before.contains(line)).collect();
         assert!(new.is_empty(), "a commit of ours left {new:?}");
@@ -236,7 +236,7 @@ impl Pair {
         let numbers: Vec<u64> = events(&self.ours, &session).iter().map(|event| event["seq"].as_u64().unwrap()).collect();
         assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
         ledger::read(&workspace(&self.ours), &Target::Session(session.clone())).unwrap().expect("every hash fits");
-        self.last = "autonomy session end".to_owned();
+        self.last = "autonomy session end".into();
         self.ours.autonomy(["session", "end"]).ok();
         assert_eq!(self.ours.status().lines().filter(|line| !line.starts_with("?? ")).collect::<Vec<_>>(), Vec::<&str>::new());
         assert_eq!(sealed_progress(&self.ours, &session), self.acknowledged);
@@ -259,7 +259,7 @@ fn sealed_progress(sandbox: &Sandbox, session: &SessionId) -> Vec<String> {
     texts(events.values())
 }
 
-fn texts<'a>(events: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
+pub(super) fn texts<'a>(events: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
     let added = events.into_iter().filter(|event| event["kind"] == "progress.added");
     added.map(|event| event["text"].as_str().unwrap().to_owned()).collect()
 }

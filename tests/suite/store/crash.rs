@@ -1,0 +1,260 @@
+//! A process that dies at any fail point leaves the state before its command or after it, never between: the next command
+//! finishes what was begun, quickly, and nothing that was acknowledged is lost.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+
+/// No lock that a dead process held may keep the next one waiting for longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A session on a work branch with a record that is committed and a task under way.
+const LIVE: &[&str] = &[
+    "session start --goal survive",
+    "task add Published",
+    "commit",
+    "task add Waiting",
+    "task add Started --criterion good",
+    "task start Started",
+    "progress add acknowledged",
+    "ask Colour? --option red --option blue",
+];
+
+/// Kills `line` at the first and the last hit of every fail point that it reaches, each time from the state that `setup`
+/// made, and compares what the next command finds and makes of it.
+#[track_caller]
+fn survives(setup: &[&str], line: &str) {
+    survives_then(setup, line, "progress add next");
+}
+
+#[track_caller]
+fn survives_then(setup: &[&str], line: &str, next: &str) {
+    let ground = Ground::new(setup);
+    let trace = ground.sandbox.base().join("trace");
+    ground.run(next, 200, &[]).ok();
+    let before = ground.view();
+    ground.restore();
+    let end = ground.run(line, 100, &[("AUTONOMY_FAILPOINT_TRACE", &trace.display().to_string())]);
+    assert!(end.code.is_some_and(|code| code < 2), "`{line}` does not work at all: {end}");
+    ground.run(next, 200, &[]).ok();
+    let after = ground.view();
+    assert_ne!(before, after, "`{line}` changes something");
+    let mut reached: BTreeMap<String, u32> = BTreeMap::new();
+    for point in fs::read_to_string(&trace).unwrap_or_default().lines() {
+        *reached.entry(point.to_owned()).or_default() += 1;
+    }
+    assert!(reached.len() > 3, "`{line}` passes hardly any fail point: {reached:?}");
+    for (point, count) in reached {
+        for hit in BTreeSet::from([1, count.div_ceil(2), count]) {
+            ground.restore();
+            let armed = format!("{point}:{hit}=kill");
+            ground.run(line, 100, &[("AUTONOMY_FAILPOINT", &armed)]).killed();
+            let begun = Instant::now();
+            let said = ground.run(next, 200, &[]);
+            assert_eq!(said.code, Some(0), "after `{line}` died at {armed}: {said}");
+            assert!(begun.elapsed() < PATIENCE, "after `{line}` died at {armed} the next command waited");
+            let view = ground.view();
+            let differs = |from: &BTreeMap<String, String>| differences(from, &view);
+            assert!(
+                view == before || view == after,
+                "after `{line}` died at {armed} the state is between.\n-- from before: {}\n-- from after: {}",
+                differs(&before),
+                differs(&after)
+            );
+            ground.sandbox.git(["fsck", "--strict", "--no-dangling"]);
+        }
+    }
+}
+
+fn differences(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> String {
+    let names: BTreeSet<_> = wanted.keys().chain(found.keys()).collect();
+    let differing = names.into_iter().filter(|name| wanted.get(*name) != found.get(*name));
+    differing.map(|name| format!("{name}: {:?} became {:?}; ", wanted.get(name), found.get(name))).collect()
+}
+
+/// A repository that can be put back to the state that its setup made.
+struct Ground {
+    sandbox: Sandbox,
+}
+
+impl Ground {
+    fn new(setup: &[&str]) -> Self {
+        let sandbox = Sandbox::new().with("AUTONOMY_TERMINAL", "yes");
+        sandbox.git(["switch", "--quiet", "-c", "work"]);
+        sandbox.write("code.txt", "code\n");
+        sandbox.commit_all("code");
+        sandbox.write("untracked.txt", "of the user\n");
+        let ground = Self { sandbox };
+        for (line, number) in setup.iter().zip(1..) {
+            ground.run(line, number, &[]).ok();
+        }
+        mirror(ground.sandbox.work(), &ground.saved());
+        ground
+    }
+
+    fn saved(&self) -> std::path::PathBuf {
+        self.sandbox.base().join("saved")
+    }
+
+    /// Puts every file back. Directories that are still there stay the same: a clone knows itself by one.
+    fn restore(&self) {
+        mirror(&self.saved(), self.sandbox.work());
+    }
+
+    /// Runs a command at a moment and with a seed of its own, so that running it again makes the same.
+    fn run(&self, line: &str, number: u64, variables: &[(&str, &str)]) -> crate::sandbox::Output {
+        let mut command = self.sandbox.command(line.split(' '));
+        command.env("AUTONOMY_SEED", number.to_string());
+        command.env("AUTONOMY_CLOCK", format!("2026-11-20T19:{:02}:{:02}Z", number / 60, number % 60));
+        command.envs(variables.iter().copied());
+        self.sandbox.run(&mut command)
+    }
+
+    /// What anybody can see: events, records, pages, commits, refs, and the user's things; without times, which differ when
+    /// a later command finishes the work.
+    fn view(&self) -> BTreeMap<String, String> {
+        let mut view = BTreeMap::new();
+        let git = |arguments: &[&str]| self.sandbox.git(arguments);
+        let private = self.sandbox.path(".git/autonomy");
+        let mut logs = vec![("clone".to_owned(), private.join("clone/log.yaml"))];
+        for entry in fs::read_dir(private.join("sessions")).into_iter().flatten().flatten() {
+            logs.push((entry.file_name().to_string_lossy().into_owned(), entry.path().join("log.yaml")));
+        }
+        for (name, path) in logs {
+            if let Ok(text) = fs::read_to_string(path) {
+                view.insert(format!("log of {name}"), facts(&text));
+            }
+        }
+        for session in git(&["for-each-ref", "--format=%(refname)", "refs/autonomy/session"]).lines() {
+            let files = git(&["ls-tree", "-r", "--name-only", session]);
+            let journals = files.lines().filter(|file| file.contains("/journal/"));
+            let lines: BTreeSet<_> = journals
+                .flat_map(|file| git(&["show", &format!("{session}:{file}")]).lines().map(str::to_owned).collect::<Vec<_>>())
+                .map(|line| facts(&line))
+                .collect();
+            view.insert(format!("sealed in {session}"), lines.into_iter().collect());
+        }
+        for entry in walkdir::WalkDir::new(self.sandbox.work()).sort_by_file_name() {
+            let entry = entry.unwrap();
+            let path = entry.path().strip_prefix(self.sandbox.work()).unwrap();
+            if entry.file_type().is_file() && !path.starts_with(".git") && !path.to_string_lossy().contains("/journal/") {
+                view.insert(format!("file {}", path.display()), without_times(&fs::read_to_string(entry.path()).unwrap()));
+            }
+        }
+        view.insert("commits".into(), git(&["log", "--format=%s%n%(trailers)"]));
+        let tracked = git(&["ls-tree", "-r", "--name-only", "HEAD"]);
+        view.insert("tracked".into(), tracked.lines().filter(|path| !path.contains("/journal/")).collect::<Vec<_>>().join(" "));
+        let refs = git(&["for-each-ref", "--format=%(refname)"]);
+        let lasting = refs.lines().filter(|name| !name.starts_with("refs/autonomy/pending/"));
+        view.insert("refs".into(), lasting.collect::<Vec<_>>().join(" "));
+        view.insert("status".into(), self.sandbox.status());
+        view.insert("staged".into(), git(&["diff", "--cached", "--name-status"]));
+        view
+    }
+}
+
+/// The facts of a log's lines, without numbers, hashes and times.
+fn facts(text: &str) -> String {
+    let mut facts = String::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("--- ")) {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        let fields = event.as_object_mut().unwrap();
+        for field in ["seq", "at", "prev", "end", "actor", "intent", "commit", "outcome"] {
+            fields.remove(field);
+        }
+        facts.push_str(&event.to_string());
+        facts.push('\n');
+    }
+    facts
+}
+
+/// The lines of a page or record that say no time of day.
+fn without_times(text: &str) -> String {
+    let is_timed = |line: &&str| line.contains("2026-11-20") || line.contains("sha256:") || line.contains(" min");
+    text.lines().filter(|line| !is_timed(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Makes `to` the same as `from`; what is the same already is not touched.
+fn mirror(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    let names = |directory: &Path| -> BTreeSet<_> {
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let (wanted, there) = (names(from), names(to));
+    for name in there.difference(&wanted) {
+        let path = to.join(name);
+        if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+    }
+    for name in &wanted {
+        let (source, target) = (from.join(name), to.join(name));
+        if source.is_dir() {
+            mirror(&source, &target);
+        } else if fs::read(&target).ok() != fs::read(&source).ok() {
+            // A file that only root may write is replaced, not written.
+            fs::remove_file(&target).ok();
+            fs::copy(&source, &target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn starting_a_session() {
+    survives(&[], "session start --goal survive");
+}
+
+#[test]
+fn pausing_and_resuming_a_session() {
+    survives_then(LIVE, "session pause lunch", "session resume");
+    survives(&[LIVE, &["session pause lunch"]].concat(), "session resume");
+}
+
+#[test]
+fn ending_a_session() {
+    survives(LIVE, "session end");
+}
+
+#[test]
+fn working_memory() {
+    for line in ["progress add more", "focus reading", "note remember", "note brief --preference"] {
+        survives(LIVE, line);
+    }
+}
+
+#[test]
+fn adding_and_starting_tasks() {
+    for line in ["task add Another", "task start Waiting"] {
+        survives(LIVE, line);
+    }
+}
+
+#[test]
+fn finishing_tasks() {
+    for line in ["task done Started", "task cancel Published", "task fail Started"] {
+        survives(LIVE, line);
+    }
+}
+
+#[test]
+fn decisions_and_questions() {
+    for line in ["decide Colour --option red --option blue --choose red --because warm", "ask Shape?", "answer Colour? red"] {
+        survives(LIVE, line);
+    }
+}
+
+#[test]
+fn committing_the_state() {
+    survives(LIVE, "commit");
+}
+
+#[test]
+fn work_without_a_session() {
+    survives(&[], "task add Another");
+    survives(&["task add Published", "commit"], "note remember");
+}
