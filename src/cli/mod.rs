@@ -6,10 +6,12 @@ mod commands;
 mod context;
 mod failure;
 mod help;
+mod manual;
 
 use std::process::ExitCode;
 
 pub use commands::command;
+pub use manual::manual;
 
 /// Runs the command line of this process.
 #[must_use]

@@ -6,6 +6,8 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test says no by panicking")]
 
 mod agents;
+mod bad_input;
+mod readme;
 mod repositories;
 mod sandbox;
 mod session;
@@ -13,3 +15,4 @@ mod setup;
 mod store;
 mod tell;
 mod tidy;
+mod written;

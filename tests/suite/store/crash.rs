@@ -184,9 +184,8 @@ fn without_times(text: &str) -> String {
 /// Makes `to` the same as `from`; what is the same already is not touched.
 fn mirror(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
-    let names = |directory: &Path| -> BTreeSet<_> {
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect()
-    };
+    let names =
+        |directory: &Path| -> BTreeSet<_> { fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect() };
     let (wanted, there) = (names(from), names(to));
     for name in there.difference(&wanted) {
         let path = to.join(name);
