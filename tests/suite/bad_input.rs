@@ -54,24 +54,26 @@ fn an_unknown_name_is_answered_with_the_nearest() {
     refused(&sandbox, &["--session", "nothing-like-it", "progress", "add", "x"], 2, &["nothing-like-it", "hint: "]);
     refused(&sandbox, &["task", "start", "Write the praser"], 2, &["Write the praser", "write-the-parser"]);
     refused(&sandbox, &["task", "done", "nothing-like-it"], 2, &["nothing-like-it", "hint: "]);
-    refused(&sandbox, &["answer", "nothing-like-it", "yes"], 2, &["nothing-like-it"]);
+    let typed = sandbox.with("AUTONOMY_TERMINAL", "yes");
+    typed.autonomy(["ask", "Which colour?"]).ok();
+    refused(&typed, &["answer", "Which color?", "red"], 2, &["Which color?", "which-colour"]);
 }
 
 #[test]
 fn settings_that_cannot_be_read_are_named_with_file_line_and_column() {
     let sandbox = live();
     for (text, fragments) in [
-        ("[gates\n", &["autonomy.toml:1:", "[gates"][..]),
-        ("[branches]\nprotected = [\"main\"]\nprotected = []\n", &["autonomy.toml:3:1", "protected"]),
+        ("[gates\n", &["autonomy.toml", "line 1, column 7", "[gates"][..]),
+        ("[branches]\nprotected = [\"main\"]\nprotected = []\n", &["autonomy.toml", "line 3, column 1", "protected"]),
         ("version = 99\n", &["autonomy.toml", "99"]),
-        ("[run]\nmax_steps = \"many\"\n", &["autonomy.toml:2:", "max_steps"]),
+        ("[run]\nmax_steps = \"many\"\n", &["autonomy.toml", "line 2, column", "max_steps"]),
     ] {
         sandbox.write(".claude/autonomy.toml", text);
         refused(&sandbox, &["config", "get", "run.max_steps"], 2, fragments);
         refused(&sandbox, &["commit"], 2, fragments);
     }
     sandbox.write(".claude/autonomy.toml", b"name = \"caf\xe9\"\n");
-    refused(&sandbox, &["config", "show"], 2, &["autonomy.toml:1:", "UTF-8"]);
+    refused(&sandbox, &["config", "show"], 2, &["autonomy.toml", "line 1", "UTF-8"]);
 }
 
 #[test]
@@ -79,11 +81,11 @@ fn a_record_that_cannot_be_read_is_named_with_file_line_and_column() {
     let sandbox = live();
     let large = format!("---\nversion: 1\ntitle: {}\n---\n", "x".repeat(65 * 1024));
     for (text, fragments) in [
-        ("---\nversion: 1\ntitle: [open\n---\n", &["hand-made", ":3:"][..]),
-        ("---\nversion: 1\ntitle: One\ntitle: Two\n---\n", &["hand-made", ":4:1", "title"]),
-        ("---\nversion: 1\ntitle: One\nstatus: finished\n---\n", &["hand-made", ":4:", "finished"]),
+        ("---\nversion: 1\ntitle: [open\n---\n", &["hand-made", "line 3, column 8", "title: [open"][..]),
+        ("---\nversion: 1\ntitle: One\ntitle: Two\n---\n", &["hand-made", "line 4, column 1", "title"]),
+        ("---\nversion: 1\ntitle: One\nstatus: finished\n---\n", &["hand-made", "line 4, column 9", "finished"]),
         ("---\nversion: 1\ntitle: One\n", &["hand-made", "---"]),
-        ("no front matter\n", &["hand-made", ":1:"]),
+        ("no front matter\n", &["hand-made", "line 1"]),
         ("---\nversion: 99\ntitle: One\nstatus: open\n---\n", &["hand-made", "99"]),
         (&large, &["hand-made", "64"]),
     ] {
@@ -91,7 +93,7 @@ fn a_record_that_cannot_be_read_is_named_with_file_line_and_column() {
         refused(&sandbox, &["task", "start", "hand-made"], 2, fragments);
     }
     sandbox.write(TASK, b"---\nversion: 1\ntitle: caf\xe9\n---\n");
-    refused(&sandbox, &["task", "start", "hand-made"], 2, &["hand-made", ":3:", "UTF-8"]);
+    refused(&sandbox, &["task", "start", "hand-made"], 2, &["hand-made", "line 3", "UTF-8"]);
 }
 
 #[test]
@@ -214,6 +216,7 @@ fn what_only_a_person_may_do_needs_a_terminal() {
     let sandbox = live();
     sandbox.autonomy(["ask", "Which colour?", "--option", "red"]).ok();
     refused(&sandbox, &["answer", "Which colour?", "red"], 3, &["person", "hint: "]);
+    sandbox.write(".claude/autonomy.toml", "[gates.test]\ncommand = [\"true\"]\n");
     refused(&sandbox, &["trust"], 3, &["person"]);
 }
 

@@ -111,3 +111,32 @@ fn help_shows_the_commands_by_rooms_and_every_command_explains_itself() {
         assert!(help.lines().count() > 4, "{help}");
     }
 }
+
+#[test]
+fn every_path_of_ours_in_the_git_directory_is_in_the_table_of_formats() {
+    let table = fs::read_to_string(top("docs/formats.md")).unwrap();
+    let cells = table.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|line| line.split(" | ").next());
+    let named: Vec<&str> = cells.flat_map(|cell| cell.split('`')).filter_map(|path| path.strip_prefix("<common>/")).collect();
+    let sandbox = Sandbox::new();
+    sandbox.git(["switch", "--quiet", "-c", "work"]);
+    sandbox.autonomy(["note", "outside any session"]).ok();
+    sandbox.autonomy(["session", "start"]).ok();
+    sandbox.autonomy(["task", "add", "One"]).ok();
+    sandbox.autonomy(["commit"]).ok();
+    for entry in walkdir::WalkDir::new(sandbox.path(".git/autonomy")) {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            let path = entry.path().strip_prefix(sandbox.path(".git")).unwrap().display().to_string();
+            assert!(named.iter().any(|pattern| is_named(pattern, &path)), "`{path}` is not in docs/formats.md");
+        }
+    }
+    assert!(named.iter().filter(|pattern| pattern.starts_with("autonomy/")).count() > 8, "{named:?}");
+}
+
+/// Whether a pattern of the table, with `<words>` for what differs and a `/` at its end for all below, names `path`.
+fn is_named(pattern: &str, path: &str) -> bool {
+    let (wanted, found): (Vec<&str>, Vec<&str>) = (pattern.trim_end_matches('/').split('/').collect(), path.split('/').collect());
+    let all_below = pattern.ends_with('/') && found.len() > wanted.len();
+    (all_below || found.len() == wanted.len())
+        && wanted.iter().zip(&found).all(|(wanted, found)| wanted == found || wanted.starts_with('<'))
+}

@@ -48,6 +48,8 @@ pub struct Log {
     folded: Folded,
     kept_at: u64,
     poisoned: bool,
+    /// Whether the file could be opened for reading only.
+    reading: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -113,7 +115,9 @@ impl Log {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 let file = File::open(&path).doing("read the log", &path)?;
-                Self::over(directory, name, file).map(Some)
+                let mut log = Self::over(directory, name, file)?;
+                log.reading = true;
+                Ok(Some(log))
             }
             Err(error) => Err(error).doing("open the log", &path),
         }
@@ -124,7 +128,7 @@ impl Log {
         let fresh = || Folded { program: program(), offset: 0, last_line: 0, state: State::empty(name) };
         let folded = kept_fold(directory, &file).unwrap_or_else(fresh);
         let kept_at = folded.state.seq;
-        let mut log = Self { directory: directory.to_owned(), path, file, folded, kept_at, poisoned: false };
+        let mut log = Self { directory: directory.to_owned(), path, file, folded, kept_at, poisoned: false, reading: false };
         log.catch_up()?;
         Ok(log)
     }
@@ -166,6 +170,11 @@ impl Log {
         let (mut facts, mut value) = decide(&self.folded.state)?;
         if facts.is_empty() {
             return Ok(value);
+        }
+        if self.reading {
+            // A log that may only be read is opened for reading; this says why it cannot be written.
+            self.file = File::options().read(true).append(true).open(&self.path).doing("append to the log", &self.path)?;
+            self.reading = false;
         }
         let lock = LogLock::take(&self.file, &self.path)?;
         // Whoever held the lock may have retired the log: then this handle is of a file that nobody reads any more.
