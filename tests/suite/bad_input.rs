@@ -86,7 +86,6 @@ fn a_record_that_cannot_be_read_is_named_with_file_line_and_column() {
         ("---\nversion: 1\ntitle: One\nstatus: finished\n---\n", &["hand-made", "line 4, column 9", "finished"]),
         ("---\nversion: 1\ntitle: One\n", &["hand-made", "---"]),
         ("no front matter\n", &["hand-made", "line 1"]),
-        ("---\nversion: 99\ntitle: One\nstatus: open\n---\n", &["hand-made", "99"]),
         (&large, &["hand-made", "64"]),
     ] {
         sandbox.write(TASK, text);
@@ -94,6 +93,10 @@ fn a_record_that_cannot_be_read_is_named_with_file_line_and_column() {
     }
     sandbox.write(TASK, b"---\nversion: 1\ntitle: caf\xe9\n---\n");
     refused(&sandbox, &["task", "start", "hand-made"], 2, &["hand-made", "line 3", "UTF-8"]);
+    // What a later version wrote is read, but not written.
+    sandbox.write(TASK, "---\nversion: 99\ntitle: One\nstatus: open\n---\n");
+    assert!(sandbox.autonomy(["task", "list"]).ok().stdout.contains("One"));
+    refused(&sandbox, &["task", "cancel", "hand-made"], 5, &["hand-made", "99"]);
 }
 
 #[test]
@@ -115,12 +118,9 @@ fn a_log_of_a_later_version_is_read_but_not_written() {
     let first = fs::read_to_string(&log).unwrap();
     let line = first.lines().next().unwrap();
     assert!(line.contains("\"format\":1"), "{line}");
-    let mut later: serde_json::Value = serde_json::from_str(line.strip_prefix("--- ").unwrap()).unwrap();
-    later["end"] = true.into();
-    fs::write(&log, format!("--- {later}\n").replace("\"format\":1", "\"format\":99")).unwrap();
-    for derived in ["fold.json", "applied"] {
-        fs::remove_file(session.join(derived)).ok();
-    }
+    let later = line.strip_suffix('}').unwrap().trim_end_matches(",\"end\":true").replace("\"format\":1", "\"format\":99");
+    fs::write(&log, format!("{later},\"end\":true}}\n")).unwrap();
+    fs::remove_file(session.join("fold.json")).ok();
     refused(&sandbox, &["progress", "add", "x"], 5, &["99"]);
 }
 
@@ -217,7 +217,7 @@ fn what_only_a_person_may_do_needs_a_terminal() {
     sandbox.autonomy(["ask", "Which colour?", "--option", "red"]).ok();
     refused(&sandbox, &["answer", "Which colour?", "red"], 3, &["person", "hint: "]);
     sandbox.write(".claude/autonomy.toml", "[gates.test]\ncommand = [\"true\"]\n");
-    refused(&sandbox, &["trust"], 3, &["person"]);
+    assert!(sandbox.autonomy(["trust"]).ended(3).stderr.contains("hint: "));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! A file somebody changed is right; a file that git took away on purpose stays away; a file that is gone for no reason is
 //! put back. Nothing that a checkout, rebase or stash entry will want to write itself is written here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{
     host::{
         Result,
         store::{
-            bytes,
+            bytes, layout,
             ledger::Ledger,
             pages, publish, record,
             write::{self, Durability},
@@ -33,6 +33,7 @@ use crate::{
 /// # Errors
 /// Fails when files or git cannot be read.
 pub fn settle(ledger: &mut Ledger<'_>) -> Result<()> {
+    sweep(ledger);
     record::apply(ledger)?;
     finish(ledger)?;
     let mut facts = Vec::new();
@@ -57,6 +58,17 @@ pub fn settle(ledger: &mut Ledger<'_>) -> Result<()> {
     }
     pages::heal(ledger);
     Ok(())
+}
+
+/// Takes away the temporary files that a writer who died left among the user's files.
+fn sweep(ledger: &Ledger<'_>) {
+    let root = ledger.workspace().root();
+    let records = ledger.state().records.keys().filter_map(|path| Some(root.join(path).parent()?.to_owned()));
+    let pages = ledger.session().map(|session| root.join(layout::session_folder(session)));
+    let directories: BTreeSet<_> = records.chain(pages).chain([root.join(".claude")]).collect();
+    for directory in directories {
+        write::sweep(&directory);
+    }
 }
 
 #[derive(Default)]

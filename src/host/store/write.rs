@@ -22,6 +22,9 @@ pub enum Durability {
     Derived,
 }
 
+/// How the name of a temporary file begins; its writer's process number follows.
+const TEMPORARY: &str = ".autonomy-";
+
 /// Makes `directory` and its parents, and syncs the parent of each that is new.
 ///
 /// # Errors
@@ -54,8 +57,9 @@ pub fn sync_directory(directory: &Path) -> Result<()> {
 /// Fails when the file system does not allow it; what was there before is then still there.
 pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
+    let prefix = format!("{TEMPORARY}{}-", std::process::id());
     let mut temporary =
-        tempfile::Builder::new().prefix(".autonomy-").tempfile_in(directory).doing("make a temporary file in", directory)?;
+        tempfile::Builder::new().prefix(&prefix).tempfile_in(directory).doing("make a temporary file in", directory)?;
     failpoint::reach("write.temporary").doing("write", path)?;
     temporary.write_all(content).doing("write", path)?;
     let mode = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.permissions());
@@ -70,6 +74,22 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()
         sync_directory(directory)?;
     }
     Ok(())
+}
+
+/// Removes the temporary files in `directory` whose writers are gone: git would show them to the user.
+pub fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let writer = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY)).and_then(|rest| rest.split('-').next());
+        if let Some(writer) = writer.and_then(|writer| writer.parse::<u32>().ok())
+            && writer != std::process::id()
+            && !Path::new("/proc").join(writer.to_string()).exists()
+            && Path::new("/proc/self").exists()
+        {
+            // What cannot be removed now is named by `verify`.
+            fs::remove_file(entry.path()).ok();
+        }
+    }
 }
 
 /// The path of `relative` below `root`, after making its directories; refuses a symbolic link on the way or at its end.

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{Result, store::ledger::Target, transaction::Transaction, workspace::Workspace},
     model::{
         event::Fact,
         id::{SessionId, TaskId},
@@ -35,7 +34,7 @@ pub struct Outcome {
     pub session: Option<SessionId>,
 }
 
-/// Adds an entry. Nothing under `.claude/` is looked at but for a task that is named, because this has to be quick.
+/// Adds an entry.
 ///
 /// # Errors
 /// Refuses an empty text and an unknown task.
@@ -50,9 +49,8 @@ pub fn add(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         Some(given) => Some(Board::read(workspace)?.task(given)?.task.id.clone()),
         None => None,
     };
-    let session = workspace.belongs_to()?;
-    let target = session.clone().map_or(Target::Clone, Target::Session);
-    let mut transaction = Transaction::unsettled(workspace, target)?;
+    let mut transaction = Transaction::open(workspace)?;
+    let session = transaction.session().cloned();
     let at = transaction.at();
     let task = transaction.append(|state| {
         let task = named.clone().or_else(|| state.focus.as_ref().and_then(|focus| focus.task.clone()));

@@ -12,8 +12,7 @@ use autonomy::{
         overview::Overview,
         record,
     },
-    host::transaction::Transaction,
-    model::{event::Fact, id::SessionId},
+    model::id::SessionId,
 };
 use serde_json::Value;
 
@@ -266,10 +265,8 @@ pub(super) fn texts<'a>(events: impl IntoIterator<Item = &'a Value>) -> Vec<Stri
 
 /// A command of ours: notes progress, and gives what it said besides.
 fn note(sandbox: &Sandbox, text: &str) -> Vec<String> {
-    let workspace = workspace(sandbox);
-    let mut transaction = Transaction::open(&workspace).unwrap();
-    transaction.append_facts(&[Fact::ProgressAdded { text: text.to_owned(), task: None }]).unwrap();
-    workspace.take_notices()
+    let said = sandbox.autonomy(["progress", "add", text]).ok();
+    said.stderr.lines().filter(|line| !line.starts_with("Noted")).map(str::to_owned).collect()
 }
 
 pub(super) fn path_of(name: &str) -> String {
