@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    host::{Result, transaction::Transaction, workspace::Workspace},
     model::{
         event::Fact,
         id::{SessionId, TaskId},
