@@ -84,6 +84,10 @@ impl<'a> Transaction<'a> {
 
     /// Settles records and files, and pauses a session in which nothing has happened for too long.
     fn in_order(mut ledger: Ledger<'a>) -> Result<Self> {
+        if !ledger.state().is_ended() {
+            // Not even pages are made from a log that only a later version understands.
+            ledger.state().may_write()?;
+        }
         settle::settle(&mut ledger)?;
         let mut transaction = Self { ledger };
         transaction.pause_if_timed_out()?;

@@ -13,7 +13,7 @@ use crate::{
             lock::CloneLock,
             pages,
             publish::{self, Publication, Published},
-            record,
+            record, settle,
         },
     },
     model::{
@@ -44,6 +44,7 @@ pub fn finish(ledger: &mut Ledger<'_>) -> Result<Published> {
     let Some(session) = ledger.session().cloned() else {
         return Err(Refusal::usage("the clone's own log does not end").into());
     };
+    settle::sweep(ledger);
     pages::heal(ledger);
     let subject = format!("autonomy: end session {session}");
     let published = publish::publish(ledger, &Publication { subject, ..Publication::default() })?;

@@ -61,7 +61,7 @@ pub fn settle(ledger: &mut Ledger<'_>) -> Result<()> {
 }
 
 /// Takes away the temporary files that a writer who died left among the user's files.
-fn sweep(ledger: &Ledger<'_>) {
+pub(super) fn sweep(ledger: &Ledger<'_>) {
     let root = ledger.workspace().root();
     let records = ledger.state().records.keys().filter_map(|path| Some(root.join(path).parent()?.to_owned()));
     let pages = ledger.session().map(|session| root.join(layout::session_folder(session)));
