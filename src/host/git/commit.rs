@@ -9,11 +9,17 @@ use crate::{
         Doing as _, Result,
         environment::Environment,
         failpoint,
-        git::{Landing, Repository, Signature, Tried as _, oid},
+        git::{
+            Landing, Repository, Signature, Tried as _,
+            attributes::{Asked, Attributes},
+            land::staged_side,
+            oid,
+        },
         process::Stop,
     },
     model::{
         change::{Mode, Side, TreePath},
+        conversion::Conversion,
         id::{Digest, Oid},
         refusal::Refusal,
     },
@@ -102,6 +108,7 @@ impl Repository {
     /// Refuses when a hook refuses, when staged or unmerged content of a path would be lost, when a path of the work tree is
     /// not there or goes through a filter program, and when nothing of the message is left.
     pub fn prepare(&self, request: &CommitRequest, environment: &Environment, stop: &Stop) -> Result<Option<Prepared>> {
+        let attributes = Attributes::new(self, environment, Asked::PerPath)?;
         let mut changes = Vec::with_capacity(request.paths.len());
         for PathContent { path, content } in &request.paths {
             let base = request.parent.as_ref().map(|parent| self.side_at(parent, path)).transpose()?.flatten();
@@ -112,12 +119,12 @@ impl Repository {
                     Some(Side { mode, oid: self.write_blob(bytes)? })
                 }
                 Content::Stored(side) => Some(side.clone()),
-                Content::WorkTree => Some(self.store_from_work_tree(path, base.as_ref())?),
+                Content::WorkTree => Some(self.store_from_work_tree(path, base.as_ref(), &attributes)?),
                 Content::Deleted => None,
             };
             changes.push((path.clone(), base, side));
         }
-        let replaces = if self.head()?.reference().as_ref() == Some(&request.branch) {
+        let mut replaces = if self.head()?.reference().as_ref() == Some(&request.branch) {
             self.staged_otherwise(&changes)?
         } else {
             BTreeMap::new()
@@ -145,9 +152,15 @@ impl Repository {
         if self.changes_nothing(request.parent.as_ref(), &tree)? {
             return Ok(None);
         }
-        let mut added_by_hook: Vec<TreePath> =
-            self.differences(Some(&asked), &tree)?.into_iter().map(|difference| difference.path).collect();
-        added_by_hook.retain(|path| changes.iter().all(|(asked, _)| asked != path));
+        let mut added_by_hook = Vec::new();
+        for change in self.changes(Some(&asked), &tree)? {
+            if changes.iter().any(|(path, _)| *path == change.path) {
+                // Where the content as asked for was staged, what the hook made of it takes its place.
+                replaces.entry(change.path).or_insert(change.before);
+            } else {
+                added_by_hook.push(change.path);
+            }
+        }
         let commit = self.write_perhaps_signed(request, &tree, &message, environment, stop)?;
         failpoint::reach("commit.prepared").doing("prepare a commit for", self.root())?;
         let landing = Landing { branch: request.branch.clone(), parent: request.parent.clone(), commit, replaces };
@@ -163,7 +176,7 @@ impl Repository {
         stop: &Stop,
     ) -> Result<Oid> {
         let parents: Vec<&Oid> = request.parent.iter().collect();
-        if !self.signs_commits()? {
+        if !self.signs_commits(environment)? {
             return self.write_commit(tree, &parents, message, &request.author, &request.committer);
         }
         let mut arguments = vec![tree.as_str(), "-m", message.trim_end_matches('\n')];
@@ -180,11 +193,9 @@ impl Repository {
         }
     }
 
-    /// Writes what the work tree holds at `path` as git would add it. `base` is what the last commit holds there.
-    ///
-    /// # Errors
-    /// Refuses what is not there, what lies beyond a link, and what a filter program would have to write.
-    pub fn store_from_work_tree(&self, path: &TreePath, base: Option<&Side>) -> Result<Side> {
+    /// Writes what the work tree holds at `path` as git would add it, and refuses what is not there, what lies beyond a link,
+    /// and what a filter program would have to write. `base` is what the last commit holds there.
+    fn store_from_work_tree(&self, path: &TreePath, base: Option<&Side>, attributes: &Attributes<'_>) -> Result<Side> {
         let refused = |why: &str| Refusal::conflict(format!("cannot take `{path}` from the work tree: {why}"));
         for parent in path.parents() {
             let directory = parent.join_to(self.root());
@@ -213,48 +224,23 @@ impl Repository {
         if !found.is_file() {
             return Err(refused("it is neither a file nor a link").into());
         }
-        self.refuse_filter_programs(path)?;
+        let conversion = attributes.conversion(path)?;
         let runs = if self.config_bool("core.fileMode")?.unwrap_or(true) {
             found.permissions().mode() & 0o100 != 0
         } else {
             base.is_some_and(|base| base.mode == Mode::Executable)
         };
-        let blob = self.raw.blob_path(&file).tried(format!("store `{path}`"))?;
-        Ok(Side { mode: if runs { Mode::Executable } else { Mode::File }, oid: oid(blob) })
-    }
-
-    /// Refuses a path whose attributes name a filter program or an encoding that libgit2 does not know.
-    fn refuse_filter_programs(&self, path: &TreePath) -> Result<()> {
-        let relative = path.join_to("".as_ref());
-        let attribute = |name| {
-            let flags = git2::AttrCheckFlags::FILE_THEN_INDEX;
-            let value = self.raw.get_attr_bytes(&relative, name, flags).tried(format!("read the attributes of `{path}`"))?;
-            Ok::<_, crate::host::Error>(match git2::AttrValue::always_bytes(value) {
-                git2::AttrValue::Bytes(value) => Some(String::from_utf8_lossy(value).into_owned()),
-                git2::AttrValue::String(value) => Some(value.to_owned()),
-                git2::AttrValue::True | git2::AttrValue::False | git2::AttrValue::Unspecified => None,
-            })
+        let oid = if conversion == Conversion::NONE {
+            oid(self.raw.blob_path(&file).tried(format!("store `{path}`"))?)
+        } else {
+            let bytes = fs::read(&file).doing("read", &file)?;
+            let indexed = || {
+                let entry = self.index().ok()?.get_path(&path.join_to("".as_ref()), 0)?;
+                Some(self.raw.find_blob(entry.id).ok()?.content().to_owned())
+            };
+            self.write_blob(&conversion.to_repository(&bytes, indexed))?
         };
-        if let Some(filter) = attribute("filter")? {
-            let set = ["clean", "process"].map(|key| self.config_text(&format!("filter.{filter}.{key}")));
-            for value in set {
-                if value?.is_some_and(|value| !value.is_empty()) {
-                    return Err(Refusal::environment(format!(
-                        "cannot commit `{path}`: its content goes through the filter `{filter}`, a program of its own"
-                    ))
-                    .hint(format!("commit it with git: `git commit -- {path}`"))
-                    .into());
-                }
-            }
-        }
-        match attribute("working-tree-encoding")? {
-            Some(encoding) if !encoding.eq_ignore_ascii_case("utf-8") => {
-                Err(Refusal::environment(format!("cannot commit `{path}`: it is kept in the encoding `{encoding}`"))
-                    .hint(format!("commit it with git: `git commit -- {path}`"))
-                    .into())
-            }
-            _ => Ok(()),
-        }
+        Ok(Side { mode: if runs { Mode::Executable } else { Mode::File }, oid })
     }
 
     /// The paths whose staged content is neither the old nor the new one, with that content.
@@ -268,7 +254,7 @@ impl Repository {
                     .hint(format!("resolve it, then `git add -- {path}`"))
                     .into());
             }
-            let staged = index.get_path(&relative, 0).as_ref().and_then(crate::host::git::land::staged_side);
+            let staged = index.get_path(&relative, 0).as_ref().and_then(staged_side);
             if staged != *base && staged != *new {
                 otherwise.insert(path.clone(), staged);
             }

@@ -407,6 +407,24 @@ mod tests {
     }
 
     #[test]
+    fn a_shallow_clone_is_searched_as_far_as_it_goes() {
+        let fixture = Fixture::new();
+        for number in 1..4 {
+            fixture.commit_file("note.md", &format!("{number}\n"));
+        }
+        fixture.git(&["rm", "-q", "note.md"]);
+        fixture.git(&["commit", "-q", "-m", "Drop"]);
+        let url = format!("file://{}", fixture.root().display());
+        fixture.git(&["clone", "-q", "--depth", "2", &url, "../shallow"]);
+        let shallow = Repository::open(&fixture.root().join("../shallow")).unwrap();
+        let versions = ["1\n", "3\n"].map(|content| version(&fixture, "note.md", content));
+        assert_eq!(shallow.holders(&versions, None).unwrap(), [None, Some(Holder::Head)]);
+        let deletions = shallow.deletions(&[path("note.md"), path("never.md")], None).unwrap();
+        assert_eq!(deletions.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(shallow.count_commits(None, &fixture.head()).unwrap(), 2);
+    }
+
+    #[test]
     fn many_versions_are_asked_for_at_once() {
         let fixture = Fixture::new();
         for number in 0..6 {

@@ -240,6 +240,9 @@ mod tests {
         hook(&fixture, "commit-msg", "grep -q Ticket \"$1\"; sed -i 's/Do it/Done/' \"$1\"");
         let prepared = prepare(&fixture, &request(&fixture, Hooks::Run, &["a"])).unwrap();
         assert_eq!((prepared.message.as_str(), &prepared.added_by_hook), ("Done\n\nTicket: 7\n", &vec![path("made")]));
+        // What was asked for is staged besides, as agents like to do.
+        fixture.git(&["add", "a"]);
+        fixture.write("a", "formatted\n");
         fixture.repository().land(&prepared.landing).unwrap();
         assert_eq!(fixture.git(&["show", "--format=%B", "--name-status", "HEAD"]), "Done\n\nTicket: 7\n\n\nM\ta\nA\tmade");
         assert_eq!(fixture.git(&["show", "HEAD:a"]), "formatted");

@@ -82,7 +82,8 @@ impl Repository {
                 return Ok(Some(value.to_owned()));
             }
             for section in [section, "user"] {
-                if let Some(value) = self.config_text(&format!("{section}.{key}"))?.filter(|value| !value.trim().is_empty()) {
+                let value = self.config_as_git(&format!("{section}.{key}"), environment)?;
+                if let Some(value) = value.filter(|value| !value.trim().is_empty()) {
                     return Ok(Some(value));
                 }
             }
@@ -154,13 +155,32 @@ impl Repository {
         }
     }
 
+    /// A value of the configuration as text, also where libgit2 would look in the wrong files.
+    fn config_as_git(&self, key: &str, environment: &Environment) -> Result<Option<String>> {
+        if !points_elsewhere(environment) {
+            return self.config_text(key);
+        }
+        // An unset key gives exit code 1, so a default stands in for it.
+        let value = self.ask_git(&["config", "--default", "", "--get", key], environment)?;
+        Ok(Some(value.trim_end_matches('\n').to_owned()).filter(|value| !value.is_empty()))
+    }
+
     /// Whether `commit.gpgsign` asks for signed commits.
     ///
     /// # Errors
     /// Fails when the configuration cannot be read.
-    pub fn signs_commits(&self) -> Result<bool> {
-        Ok(self.config_bool("commit.gpgsign")?.unwrap_or(false))
+    pub fn signs_commits(&self, environment: &Environment) -> Result<bool> {
+        if !points_elsewhere(environment) {
+            return Ok(self.config_bool("commit.gpgsign")?.unwrap_or(false));
+        }
+        let value = self.ask_git(&["config", "--type=bool", "--default", "false", "--get", "commit.gpgsign"], environment)?;
+        Ok(value.trim() == "true")
     }
+}
+
+/// Whether variables put other files in the place of the user's and the system's configuration, which libgit2 does not know.
+fn points_elsewhere(environment: &Environment) -> bool {
+    ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"].iter().any(|name| environment.variable(name).is_some())
 }
 
 #[cfg(test)]
@@ -205,11 +225,26 @@ mod tests {
     fn values_of_the_configuration_are_read_as_git_reads_them() {
         let fixture = Fixture::new();
         let repository = fixture.repository();
-        assert!(!repository.signs_commits().unwrap());
+        let bare = Environment::given(fixture.root(), &[]);
+        assert!(!repository.signs_commits(&bare).unwrap());
         fixture.git(&["config", "commit.gpgsign", "on"]);
-        assert!(fixture.repository().signs_commits().unwrap());
+        assert!(fixture.repository().signs_commits(&bare).unwrap());
         assert_eq!(repository.config_text("no.such").unwrap(), None);
         fixture.git(&["config", "commit.gpgsign", "perhaps"]);
-        assert!(fixture.repository().signs_commits().is_err());
+        assert!(fixture.repository().signs_commits(&bare).is_err());
+    }
+
+    #[test]
+    fn configuration_that_variables_point_at_counts() {
+        let fixture = Fixture::new();
+        fixture.git(&["config", "--unset", "user.email"]);
+        fixture.write("../elsewhere", "[user]\n\temail = else@example.org\n[commit]\n\tgpgsign\n");
+        let file = fixture.root().join("../elsewhere");
+        let path = std::env::var("PATH").unwrap();
+        let variables = [("PATH", path.as_str()), ("GIT_CONFIG_GLOBAL", file.to_str().unwrap())];
+        let environment = Environment::given(fixture.root(), &variables);
+        let repository = fixture.repository();
+        assert_eq!(repository.author(&environment, at()).unwrap().identity.email, "else@example.org");
+        assert!(repository.signs_commits(&environment).unwrap());
     }
 }

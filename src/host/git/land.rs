@@ -7,7 +7,6 @@ use std::{
     cell::RefCell,
     collections::BTreeMap,
     fs,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -17,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Doing as _, Result, failpoint,
-        git::{Repository, Tried as _, oid, raw_oid},
+        git::{Repository, Tried as _, oid, raw_oid, stat_cache, walk::Stat},
     },
     model::{
-        change::{Mode, Side, TreePath},
+        change::{Change, Mode, Side, TreePath},
         id::Oid,
         refusal::Refusal,
     },
@@ -64,13 +63,6 @@ pub struct Landed {
     pub left: Vec<TreePath>,
 }
 
-/// One path of the commit: what the parent and what the commit holds.
-pub(in crate::host::git) struct Difference {
-    pub(in crate::host::git) path: TreePath,
-    pub(in crate::host::git) old: Option<Side>,
-    pub(in crate::host::git) new: Option<Side>,
-}
-
 impl Repository {
     /// Moves the branch to the prepared commit and updates the entries of its paths in the user's index. Done already is done;
     /// what an earlier try left half done is finished.
@@ -109,14 +101,14 @@ impl Repository {
             publish()?;
             return Ok(Landed { index: IndexOutcome::OtherBranch, left: Vec::new() });
         }
-        let differences = self.differences(landing.parent.as_ref(), &landing.commit)?;
+        let changes = self.changes(landing.parent.as_ref(), &landing.commit)?;
         let left = RefCell::new(Vec::new());
-        if tip.as_ref() == Some(&landing.commit) && !self.needs_update(landing, &differences)? {
+        if tip.as_ref() == Some(&landing.commit) && !self.needs_update(landing, &changes)? {
             return Ok(Landed { index: IndexOutcome::Updated, left: Vec::new() });
         }
         self.rewrite_index(
             &mut |index| {
-                *left.borrow_mut() = self.update_entries(index, landing, &differences)?;
+                *left.borrow_mut() = self.update_entries(index, landing, &changes)?;
                 Ok(())
             },
             || {
@@ -146,54 +138,31 @@ impl Repository {
         })
     }
 
-    /// The paths that differ between two commits or trees, with both sides.
-    pub(in crate::host::git) fn differences(&self, old: Option<&Oid>, new: &Oid) -> Result<Vec<Difference>> {
-        let doing = || format!("compare {} with what was before", new.short());
-        let old = old.map(|old| self.raw_tree(old)).transpose()?;
-        let new = self.raw_tree(new)?;
-        let diff = self.raw.diff_tree_to_tree(old.as_ref(), Some(&new), None).tried(doing())?;
-        let mut found: BTreeMap<TreePath, Difference> = BTreeMap::new();
-        for delta in diff.deltas() {
-            // A change of type comes as a deletion and an addition of the same path.
-            for (file, is_new) in [(delta.old_file(), false), (delta.new_file(), true)] {
-                let (Some(path), Some(mode)) = (file.path_bytes(), Mode::from_bits(u32::from(file.mode()))) else { continue };
-                if file.id().is_zero() {
-                    continue;
-                }
-                let path = TreePath::new(path)?;
-                let difference = found.entry(path.clone()).or_insert_with(|| Difference { path, old: None, new: None });
-                let side = Some(Side { mode, oid: oid(file.id()) });
-                if is_new { difference.new = side } else { difference.old = side }
-            }
-        }
-        Ok(found.into_values().collect())
-    }
-
-    fn needs_update(&self, landing: &Landing, differences: &[Difference]) -> Result<bool> {
+    fn needs_update(&self, landing: &Landing, changes: &[Change]) -> Result<bool> {
         let index = self.index()?;
-        Ok(differences.iter().any(|difference| {
-            let staged = index.get_path(&difference.path.join_to("".as_ref()), 0).as_ref().and_then(staged_side);
-            staged != difference.new && landing.may_replace(difference, staged.as_ref())
+        Ok(changes.iter().any(|change| {
+            let staged = index.get_path(&change.path.join_to("".as_ref()), 0).as_ref().and_then(staged_side);
+            staged != change.after && landing.may_replace(change, staged.as_ref())
         }))
     }
 
     /// Changes the entries that nobody else has changed; hands back the paths of the others.
-    fn update_entries(&self, index: &mut git2::Index, landing: &Landing, differences: &[Difference]) -> Result<Vec<TreePath>> {
+    fn update_entries(&self, index: &mut git2::Index, landing: &Landing, changes: &[Change]) -> Result<Vec<TreePath>> {
         let doing = |path: &TreePath| format!("update `{path}` in the index");
         let mut left = Vec::new();
-        let deletions = differences.iter().filter(|difference| difference.new.is_none());
-        let additions = differences.iter().filter(|difference| difference.new.is_some());
-        for difference in deletions.chain(additions) {
-            let path = &difference.path;
+        let deletions = changes.iter().filter(|change| change.after.is_none());
+        let additions = changes.iter().filter(|change| change.after.is_some());
+        for change in deletions.chain(additions) {
+            let path = &change.path;
             let relative = path.join_to("".as_ref());
             let entry = index.get_path(&relative, 0);
             let staged = entry.as_ref().and_then(staged_side);
             let unmerged = (1..=3).any(|stage| index.get_path(&relative, stage).is_some());
-            if unmerged || (staged != difference.new && !landing.may_replace(difference, staged.as_ref())) {
+            if unmerged || (staged != change.after && !landing.may_replace(change, staged.as_ref())) {
                 left.push(path.clone());
                 continue;
             }
-            match &difference.new {
+            match &change.after {
                 None if staged.is_some() => index.remove(&relative, 0).tried(doing(path))?,
                 None => {}
                 Some(_) if in_the_way(index, path) => left.push(path.clone()),
@@ -211,57 +180,30 @@ impl Repository {
         before: Option<&git2::IndexEntry>,
     ) -> Result<git2::IndexEntry> {
         let (flags, flags_extended) = before.map_or((0, 0), |entry| (entry.flags, entry.flags_extended & !INTENT_TO_ADD));
-        let zero = git2::IndexTime::new(0, 0);
-        let mut entry = git2::IndexEntry {
-            ctime: zero,
-            mtime: zero,
-            dev: 0,
-            ino: 0,
-            mode: side.mode.bits(),
-            uid: 0,
-            gid: 0,
-            file_size: 0,
-            id: raw_oid(&side.oid)?,
-            flags,
-            flags_extended,
-            path: path.as_bytes().to_owned(),
-        };
-        if let Some(found) = self.unchanged_file(path, side) {
-            // Git keeps the lower 32 bits of each.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index holds 32 bits")]
-            {
-                entry.ctime = git2::IndexTime::new(found.ctime() as i32, found.ctime_nsec() as u32);
-                entry.mtime = git2::IndexTime::new(found.mtime() as i32, found.mtime_nsec() as u32);
-                entry.dev = found.dev() as u32;
-                entry.ino = found.ino() as u32;
-                entry.uid = found.uid();
-                entry.gid = found.gid();
-                entry.file_size = found.size() as u32;
-            }
-        }
-        Ok(entry)
+        let stat = self.unchanged_file(path, side).unwrap_or_default();
+        let entry = stat_cache::entry(path.as_bytes().to_owned(), &stat, side.mode.bits(), raw_oid(&side.oid)?);
+        Ok(git2::IndexEntry { flags, flags_extended, ..entry })
     }
 
     /// The state of the file at `path`, if it holds `side` now.
-    fn unchanged_file(&self, path: &TreePath, side: &Side) -> Option<fs::Metadata> {
+    fn unchanged_file(&self, path: &TreePath, side: &Side) -> Option<Stat> {
         let file = path.join_to(self.root());
-        let before = file.symlink_metadata().ok()?;
+        let stat = || rustix::fs::lstat(&file).ok().map(|stat| Stat::of(&stat));
+        let before = stat()?;
         let content = match side.mode {
             Mode::Link => {
                 let target = fs::read_link(&file).ok()?;
                 git2::Oid::hash_object(git2::ObjectType::Blob, target.as_os_str().as_encoded_bytes()).ok()?
             }
-            Mode::File | Mode::Executable if before.is_file() => git2::Oid::hash_file(git2::ObjectType::Blob, &file).ok()?,
+            Mode::File | Mode::Executable if before.file_type().is_file() => {
+                git2::Oid::hash_file(git2::ObjectType::Blob, &file).ok()?
+            }
             Mode::File | Mode::Executable | Mode::Submodule => return None,
         };
         // What a filter changes on its way in is stored once more, which finds the object that is there already.
         let same = oid(content) == side.oid
             || (side.mode != Mode::Link && self.raw.blob_path(&file).is_ok_and(|content| oid(content) == side.oid));
-        let after = file.symlink_metadata().ok()?;
-        let state = |found: &fs::Metadata| {
-            (found.ino(), found.size(), found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec())
-        };
-        (same && state(&before) == state(&after)).then_some(after)
+        (same && stat() == Some(before)).then_some(before)
     }
 }
 
@@ -274,8 +216,8 @@ fn gone_on(landing: &Landing, tip: Option<&Oid>) -> Refusal {
 }
 
 impl Landing {
-    fn may_replace(&self, difference: &Difference, staged: Option<&Side>) -> bool {
-        staged == difference.old.as_ref() || self.replaces.get(&difference.path).is_some_and(|seen| seen.as_ref() == staged)
+    fn may_replace(&self, change: &Change, staged: Option<&Side>) -> bool {
+        staged == change.before.as_ref() || self.replaces.get(&change.path).is_some_and(|seen| seen.as_ref() == staged)
     }
 }
 
@@ -334,6 +276,35 @@ mod tests {
         match result {
             Err(Error::Refused(refusal)) => refusal,
             other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    fn unprepared(fixture: &Fixture, name: &str) -> Refusal {
+        let request = request(fixture, &[(name, Content::WorkTree)]);
+        refusal(fixture.repository().prepare(&request, &fixture.environment(), &Stop::default()))
+    }
+
+    #[test]
+    fn a_failure_at_any_point_leaves_before_or_after_and_no_lock() {
+        for point in ["index.drafted", "index.locked", "land.moved", "index.published", "land.done"] {
+            let fixture = Fixture::new();
+            fixture.commit_file("a", "1\n");
+            fixture.commit_file("b", "1\n");
+            fixture.write("b", "2\n");
+            fixture.git(&["add", "b"]);
+            fixture.write("a", "2\n");
+            let prepared = prepare(&fixture, &[("a", Content::WorkTree)]);
+            let repository = fixture.repository();
+            let failed = failpoint::with(&format!("{point}=eio"), || repository.land(&prepared.landing));
+            assert!(failed.is_err(), "{point} was not reached");
+            assert!(!fixture.root().join(".git/index.lock").exists(), "{point}");
+            assert!(
+                fixture.head() == prepared.landing.commit || fixture.status() == " M a\nM  b",
+                "{point}: {}",
+                fixture.status()
+            );
+            repository.land(&prepared.landing).unwrap();
+            assert_eq!((fixture.head(), fixture.status().as_str()), (prepared.landing.commit, "M  b"), "{point}");
         }
     }
 
@@ -522,7 +493,8 @@ mod tests {
         for autocrlf in ["false", "input"] {
             fixture.git(&["config", "core.autocrlf", autocrlf]);
             for (name, _) in files {
-                let side = fixture.repository().store_from_work_tree(&path(name), None).unwrap();
+                let prepared = prepare(&fixture, &[(name, Content::WorkTree)]);
+                let side = fixture.repository().side_at(&prepared.tree, &path(name)).unwrap().unwrap();
                 assert_eq!(side.oid, fixture.oid_of(&["hash-object", name]), "{name}");
             }
         }
@@ -533,7 +505,7 @@ mod tests {
         assert_eq!(fixture.status(), "");
         for (name, named) in [("a.lfs", "`lfs`"), ("a.utf16", "`UTF-16`")] {
             fixture.write(name, "x");
-            assert!(refusal(fixture.repository().store_from_work_tree(&path(name), None)).message.contains(named), "{name}");
+            assert!(unprepared(&fixture, name).message.contains(named), "{name}");
         }
     }
 
@@ -543,8 +515,7 @@ mod tests {
         fixture.commit_file("real/a", "1\n");
         symlink("real", fixture.root().join("link")).unwrap();
         for name in ["link/a", "missing", "real", "real/a/b"] {
-            let refusal = refusal(fixture.repository().store_from_work_tree(&path(name), None));
-            assert_eq!(refusal.code, Code::Conflict, "{name}");
+            assert_eq!(unprepared(&fixture, name).code, Code::Conflict, "{name}");
         }
     }
 

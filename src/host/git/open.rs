@@ -128,6 +128,20 @@ mod tests {
     }
 
     #[test]
+    fn a_repository_of_another_user_is_refused_with_the_way_out() {
+        let fixture = Fixture::new();
+        if !rustix::process::geteuid().is_root() {
+            // Only root can give a directory away.
+            return;
+        }
+        for directory in [fixture.root().to_owned(), fixture.root().join(".git")] {
+            std::os::unix::fs::chown(directory, Some(65_534), Some(65_534)).unwrap();
+        }
+        let refusal = refusal(fixture.root());
+        assert!(refusal.hint.unwrap().contains("safe.directory"), "{}", refusal.message);
+    }
+
+    #[test]
     fn an_index_that_cannot_be_read_is_named_with_the_way_out() {
         let fixture = Fixture::new();
         fixture.commit_file("a.txt", "a\n");

@@ -38,7 +38,7 @@ use crate::{
 const TICK_NANOSECONDS: i128 = 10_000_000;
 
 /// What `lstat` says, as far as it is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::host::git) struct Stat {
     pub(in crate::host::git) modified: Moment,
     pub(in crate::host::git) changed: Moment,
