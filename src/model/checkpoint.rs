@@ -93,6 +93,18 @@ pub enum GateState {
     NotRun,
 }
 
+impl GateState {
+    /// The word for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Red => "red",
+            Self::NotRun => "not run",
+        }
+    }
+}
+
 /// Where the work stood when the checkpoint was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Standing {
@@ -180,7 +192,7 @@ pub const PREFIX: &str = "checkpoint-";
 
 /// A name for a checkpoint made at `at` and called `title` (may be empty), other than those that are taken.
 #[must_use]
-pub fn name(at: Timestamp, title: &str, taken: impl Fn(&CheckpointName) -> bool) -> CheckpointName {
+pub fn name(at: Timestamp, title: &str, mut taken: impl FnMut(&CheckpointName) -> bool) -> CheckpointName {
     let slug = slug(title);
     let dash = if slug.is_empty() { "" } else { "-" };
     let first = format!("{PREFIX}{}{dash}{slug}", at.stamp());

@@ -195,6 +195,9 @@ pub struct RollbackPlan {
     pub version: u32,
     /// The commit of the checkpoint that is gone back to.
     pub checkpoint: Oid,
+    /// The work tree it is made for, by the name that git gave it; none for the clone's first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
     /// What was considered.
     pub scope: Scope,
     /// Every path that differs, in order.
@@ -284,6 +287,8 @@ impl Entry {
 pub struct Question<'a> {
     /// The commit of the checkpoint.
     pub checkpoint: &'a Oid,
+    /// The work tree, by the name that git gave it.
+    pub worktree: Option<String>,
     /// What is considered.
     pub scope: &'a Scope,
     /// Every path that differs: `before` is today, `after` is the checkpoint.
@@ -322,6 +327,7 @@ pub fn plan(question: &Question<'_>) -> RollbackPlan {
     RollbackPlan {
         version: VERSION,
         checkpoint: question.checkpoint.clone(),
+        worktree: question.worktree.clone(),
         scope: question.scope.clone(),
         entries: entries.into_values().collect(),
         directories,
@@ -548,6 +554,7 @@ mod tests {
                 .collect();
             plan(&Question {
                 checkpoint: &oid(9),
+                worktree: None,
                 scope: &self.scope,
                 changes: &changes,
                 now: &self.manifest_now,

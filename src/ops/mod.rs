@@ -8,4 +8,5 @@ pub mod session;
 pub mod setup;
 pub mod table;
 pub mod tell;
+pub mod time;
 pub mod work;

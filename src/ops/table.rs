@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     host::{Error, Result, workspace::Workspace},
     model::{refusal::Refusal, schema::schema_of},
-    ops::{judge, session, setup, tell, work},
+    ops::{judge, session, setup, tell, time, work},
 };
 
 /// The headings under which verbs are shown.
@@ -162,6 +162,11 @@ pub const VERBS: &[Verb] = verbs! {
     "context brief": Tell, Read, Anyone, tell::briefing::brief;
     "gate list": Judge, Read, Anyone, judge::gate::list;
     "gate run": Judge, Write, Anyone, judge::gate::run;
+    "checkpoint": Time, Write, Anyone, time::checkpoint::create;
+    "checkpoint list": Time, Read, Anyone, time::checkpoint::list;
+    "checkpoint show": Time, Read, Anyone, time::checkpoint::show;
+    "checkpoint diff": Time, Read, Anyone, time::checkpoint::diff;
+    "rollback": Time, Destructive, Anyone, time::rollback::rollback;
 };
 
 /// The verb with this name.

@@ -15,4 +15,5 @@ mod setup;
 mod store;
 mod tell;
 mod tidy;
+mod time;
 mod written;

@@ -5,6 +5,7 @@ mod replay_agent;
 mod session;
 mod setup;
 mod tell;
+mod time;
 mod work;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -81,6 +82,10 @@ enum Command {
     /// The commands that prove work: show them, run them
     #[command(subcommand)]
     Gate(judge::gate::Gate),
+    /// Take a snapshot of the work tree under a tag; list, show, compare
+    Checkpoint(time::checkpoint::Checkpoint),
+    /// Go back to a checkpoint, or take that back
+    Rollback(time::rollback::Rollback),
     #[command(hide = true)]
     ReplayAgent(replay_agent::ReplayAgent),
 }
@@ -110,6 +115,8 @@ impl Command {
             Self::Inbox(command) => command.run(context),
             Self::Answer(command) => command.run(context),
             Self::Gate(command) => command.run(context),
+            Self::Checkpoint(command) => command.run(context),
+            Self::Rollback(command) => command.run(context),
             Self::ReplayAgent(command) => command.run(context),
         }
     }

@@ -4,11 +4,14 @@
 
 use crate::{
     host::{
-        Result,
+        Error, Result,
         environment::Environment,
         git::{Repository, Tried as _},
     },
-    model::{refusal::Refusal, time::Timestamp},
+    model::{
+        refusal::{Code, Refusal},
+        time::Timestamp,
+    },
 };
 
 /// A name and an e-mail address, as commits carry them.
@@ -70,6 +73,20 @@ impl Repository {
     /// Refuses, as git does, when no name or address is set.
     pub fn committer(&self, environment: &Environment, at: Timestamp) -> Result<Signature> {
         self.signature(environment, at, Role::Committer)
+    }
+
+    /// As [`Repository::committer`], and this program itself where git knows nobody: for commits on no branch of the user's.
+    ///
+    /// # Errors
+    /// Fails when the configuration cannot be read.
+    pub fn committer_or_own(&self, environment: &Environment, at: Timestamp) -> Result<Signature> {
+        self.committer(environment, at).or_else(|error| match &error {
+            Error::Refused(refusal) if refusal.code == Code::Environment => {
+                let identity = Identity { name: "autonomy".into(), email: "autonomy@localhost".into() };
+                Ok(Signature { identity, at, offset_minutes: 0 })
+            }
+            _ => Err(error),
+        })
     }
 
     fn signature(&self, environment: &Environment, at: Timestamp, role: Role) -> Result<Signature> {

@@ -50,21 +50,14 @@ struct Difference {
 impl Repository {
     /// Rewrites entries of the user's index; leaves the file alone when there is nothing to do.
     pub(in crate::host::git) fn restore_index(&self, plan: &RollbackPlan, place: &Site<'_>) -> Result<()> {
-        let carrier = self.carrier(&plan.checkpoint)?;
-        let mut stages = Stages::new();
-        for (number, tree) in &carrier.unmerged {
-            for (path, side) in self.entries_below(tree, None)? {
-                stages.entry(path).or_default().insert(*number, side);
-            }
-        }
-        let then = Then { carrier, stages };
+        let then = self.then(plan)?;
         let index = self.index()?;
         let is_stale = |path: &TreePath| {
             let found = index.get_path(index_path(path), 0);
             found.is_some_and(|found| place.settled.get(path).is_some_and(|stat| !stat.is_that_of(&found)))
         };
         let stale: Vec<&TreePath> = plan.with(Action::Restore).map(|entry| &entry.path).filter(|path| is_stale(path)).collect();
-        if self.difference(&index, plan, &then)?.is_nothing() && stale.is_empty() {
+        if self.difference(&index, plan, &then)?.paths().is_empty() && stale.is_empty() {
             return Ok(());
         }
         self.rewrite_index(
@@ -74,6 +67,26 @@ impl Repository {
             },
             || Ok(()),
         )
+    }
+
+    /// How many paths have entries in the index that the plan changes.
+    ///
+    /// # Errors
+    /// Fails when the index or an object cannot be read.
+    pub fn staged_by(&self, plan: &RollbackPlan) -> Result<usize> {
+        let then = self.then(plan)?;
+        Ok(self.difference(&self.index()?, plan, &then)?.paths().len())
+    }
+
+    fn then(&self, plan: &RollbackPlan) -> Result<Then> {
+        let carrier = self.carrier(&plan.checkpoint)?;
+        let mut stages = Stages::new();
+        for (number, tree) in &carrier.unmerged {
+            for (path, side) in self.entries_below(tree, None)? {
+                stages.entry(path).or_default().insert(*number, side);
+            }
+        }
+        Ok(Then { carrier, stages })
     }
 
     fn difference(&self, index: &Index, plan: &RollbackPlan, then: &Then) -> Result<Difference> {
@@ -111,8 +124,13 @@ impl Repository {
 }
 
 impl Difference {
-    fn is_nothing(&self) -> bool {
-        self.changes.is_empty() && self.stages.0 == self.stages.1 && self.marks.0 == self.marks.1
+    fn paths(&self) -> BTreeSet<&TreePath> {
+        let mut paths: BTreeSet<&TreePath> = self.changes.iter().map(|change| &change.path).collect();
+        let (open_now, open_then) = &self.stages;
+        paths.extend(open_now.keys().chain(open_then.keys()).filter(|path| open_now.get(*path) != open_then.get(*path)));
+        let (marks_now, marks_then) = &self.marks;
+        paths.extend(marks_now.keys().chain(marks_then.keys()).filter(|path| marks_now.get(*path) != marks_then.get(*path)));
+        paths
     }
 
     fn settle(&self, index: &mut Index, place: &Site<'_>) -> Result<()> {

@@ -64,6 +64,15 @@ impl Repository {
         Ok(Carrier { commit: parent, manifest, staged, unmerged })
     }
 
+    /// The message of a commit; bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// Fails when the commit is missing.
+    pub fn message_of(&self, commit: &Oid) -> Result<String> {
+        let found = self.raw.find_commit(raw_oid(commit)?).tried(format!("read the commit {commit}"))?;
+        Ok(String::from_utf8_lossy(found.message_raw_bytes()).into_owned())
+    }
+
     /// A further file that the snapshot `commit` was written with.
     ///
     /// # Errors
@@ -111,6 +120,7 @@ impl Repository {
         };
         let plan = plan(&Question {
             checkpoint,
+            worktree: self.worktree_name(),
             scope,
             changes: &changes,
             now: present.manifest(),

@@ -128,6 +128,13 @@ impl Repository {
         Ok(Snapshot { batch, tree, evidence, carried, manifest, counts })
     }
 
+    /// The name that git gave this work tree; none for the clone's first one.
+    #[must_use]
+    pub fn worktree_name(&self) -> Option<String> {
+        let below = self.raw.path().strip_prefix(self.raw.commondir()).ok().filter(|_| self.raw.is_worktree())?;
+        below.file_name().map(|name| name.to_string_lossy().into_owned())
+    }
+
     /// The id of the tree of all tracked and untracked, not ignored files outside `.claude/`, which evidence is bound to.
     /// Nothing is written, no limit holds.
     ///

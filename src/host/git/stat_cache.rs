@@ -32,11 +32,7 @@ impl StatCache {
     /// Reads the cache of this work tree; an empty one when there is none or it cannot be read.
     pub(in crate::host::git) fn read(repository: &Repository) -> Self {
         let raw = &repository.raw;
-        let name = match raw.path().strip_prefix(raw.commondir()) {
-            Ok(below) if raw.is_worktree() => below.file_name().map(|name| name.to_string_lossy().into_owned()),
-            _ => None,
-        };
-        let name = name.map_or_else(|| "stat".to_owned(), |name| format!("stat-{name}"));
+        let name = repository.worktree_name().map_or_else(|| "stat".to_owned(), |name| format!("stat-{name}"));
         let path = Private::of(raw.commondir()).cache().join(name);
         let mut cache = Self { path, written: (0, 0), known: HashMap::new(), learned: HashMap::new(), used: Vec::new() };
         cache.load();

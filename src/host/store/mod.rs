@@ -18,6 +18,8 @@ pub mod pages;
 pub mod publish;
 pub mod record;
 pub mod retire;
+pub mod rollbacks;
 pub mod sealed;
 pub mod settle;
+pub mod snapshots;
 pub mod write;

@@ -9,8 +9,8 @@ use walkdir::WalkDir;
 
 use crate::{
     host::{
-        Doing, Error, Result, failpoint,
-        git::{CommitRequest, Content, Hooks, Identity, Landing, PathContent, Signature, Staged},
+        Doing, Result, failpoint,
+        git::{CommitRequest, Content, Hooks, Landing, PathContent, Staged},
         process::Stop,
         store::{
             bytes,
@@ -28,7 +28,7 @@ use crate::{
         event::Fact,
         id::{CheckpointName, DecisionId, Digest, Oid, SessionId},
         intent::{Intent, Settlement},
-        refusal::{Code, Refusal},
+        refusal::Refusal,
     },
 };
 
@@ -395,14 +395,7 @@ pub fn pin(ledger: &Ledger<'_>) -> Result<Option<Oid>> {
     {
         return Ok(Some(before.clone()));
     }
-    let signature: Signature = git.committer(workspace.environment(), ledger.at()).or_else(|error| match &error {
-        Error::Refused(refusal) if refusal.code == Code::Environment => Ok(Signature {
-            identity: Identity { name: "autonomy".into(), email: "autonomy@localhost".into() },
-            at: ledger.at(),
-            offset_minutes: 0,
-        }),
-        _ => Err(error),
-    })?;
+    let signature = git.committer_or_own(workspace.environment(), ledger.at())?;
     let parents: Vec<&Oid> = before.iter().collect();
     let text = format!("State of session {session}\n\nAutonomy-Session: {session}\n");
     let commit = git.write_commit(&tree, &parents, &text, &signature, &signature)?;

@@ -13,7 +13,7 @@ use crate::{
         store::{
             bytes, layout,
             ledger::Ledger,
-            pages, publish, record,
+            pages, publish, record, rollbacks, snapshots,
             write::{self, Durability},
         },
     },
@@ -35,6 +35,7 @@ use crate::{
 pub fn settle(ledger: &mut Ledger<'_>) -> Result<()> {
     sweep(ledger);
     record::apply(ledger)?;
+    snapshots::finish(ledger.workspace())?;
     finish(ledger)?;
     let mut facts = Vec::new();
     let mut said = Said::default();
@@ -100,7 +101,12 @@ fn finish(ledger: &mut Ledger<'_>) -> Result<()> {
                 };
                 ledger.append(|_| Ok((vec![Fact::IntentSettled { intent: seq, outcome: outcome.clone() }], ())))?;
             }
-            Intent::Rollback { .. } => {}
+            Intent::Rollback { to, .. } => {
+                if let Some(finished) = rollbacks::recover(ledger, seq, &intent)? {
+                    let paths = finished.restored.done.len();
+                    ledger.workspace().notice(format!("autonomy finished going back to {}: {paths} paths", to.short()));
+                }
+            }
         }
     }
     Ok(())

@@ -1,0 +1,4 @@
+//! `autonomy checkpoint …` and `autonomy rollback`.
+
+pub(super) mod checkpoint;
+pub(super) mod rollback;

@@ -1,0 +1,162 @@
+//! Rollbacks as the log knows them: the intent with its plan, carrying it out, its outcome. Also finishes one that a command
+//! died in the middle of.
+//!
+//! What a plan does is decided by `model::rollback`; how a path is written is `git`'s.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    host::{
+        Result,
+        git::Restored,
+        store::{layout::Private, ledger::Ledger, lock::CloneLock, overview::Overview, record},
+        workspace::Workspace,
+    },
+    model::{
+        checkpoint::Checkpoint,
+        event::{Event, Fact},
+        id::{Oid, TaskId},
+        intent::{Intent, Settlement},
+        record::RecordKind,
+        refusal::Refusal,
+        rollback::{RollbackPlan, Scope},
+        state::{TaskStage, TaskState},
+        task::{Status, Task},
+        time::Timestamp,
+    },
+};
+
+/// The file that the carrier commit of a safety snapshot holds the plan in.
+pub const PLAN: &str = "plan.json";
+
+/// What came of a rollback.
+#[derive(Clone, Debug, Default)]
+pub struct Finished {
+    /// What was done to each path.
+    pub restored: Restored,
+    /// Tasks that are open again.
+    pub reopened: Vec<TaskId>,
+    /// Tasks that are done again.
+    pub closed: Vec<TaskId>,
+}
+
+/// Carries out the rollback whose intent is event `seq`, or does again what is left of it, and records the outcome.
+/// Nothing happens in another work tree than the one that it was planned for.
+///
+/// # Errors
+/// Fails when something cannot be read or written; the next command goes on.
+pub fn carry_out(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<Option<Finished>> {
+    let Intent::Rollback { plan, .. } = intent else { return Ok(None) };
+    let workspace = ledger.workspace();
+    let text = ledger.kept(plan)?.ok_or_else(|| Refusal::environment("the plan of a rollback is gone from beside the log"))?;
+    let plan = RollbackPlan::from_json(&String::from_utf8_lossy(&text))?;
+    if plan.worktree != workspace.git()?.worktree_name() {
+        return Ok(None);
+    }
+    ledger.log().sync()?;
+    let restored = workspace.git()?.carry_out(&plan, workspace.environment())?;
+    let tasks = match &plan.scope {
+        Scope::Everything | Scope::Session { .. } => undone(workspace, &plan.checkpoint)?,
+        Scope::Undo { .. } => done_before(ledger, &plan.checkpoint)?,
+        Scope::Paths { .. } => Vec::new(),
+    };
+    let mut facts = vec![Fact::IntentSettled { intent: seq, outcome: Settlement::Done { commit: None } }];
+    let mut finished = Finished { restored, ..Finished::default() };
+    let overview = Overview::read(workspace)?;
+    for (task, change) in tasks {
+        let (status, fact) = match change {
+            Change::Reopen => {
+                finished.reopened.push(task.clone());
+                let why = format!("its work was undone by going back to {}", plan.checkpoint.short());
+                (Status::Open, Fact::TaskReopened { task: task.clone(), why })
+            }
+            Change::Close { tree, uncommitted } => {
+                finished.closed.push(task.clone());
+                (Status::Done, Fact::TaskDone { task: task.clone(), tree, uncommitted })
+            }
+        };
+        facts.extend(of_record(ledger, &overview, &task, status)?);
+        facts.push(fact);
+    }
+    ledger.append(|_| Ok((facts.clone(), ())))?;
+    record::apply(ledger)?;
+    Ok(Some(finished))
+}
+
+/// Finishes a rollback that a command died in the middle of; one that another process is in the middle of is waited for.
+///
+/// # Errors
+/// As [`carry_out`].
+pub fn recover(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<Option<Finished>> {
+    let _lock = CloneLock::take(&Private::of(ledger.workspace().common_directory()).lock())?;
+    ledger.catch_up()?;
+    if ledger.state().intents.contains_key(&seq) { carry_out(ledger, seq, intent) } else { Ok(None) }
+}
+
+/// What becomes of a task.
+enum Change {
+    Reopen,
+    Close { tree: Option<Oid>, uncommitted: Vec<String> },
+}
+
+/// The status in the task's record, changed as by any verb.
+fn of_record(ledger: &Ledger<'_>, overview: &Overview, task: &TaskId, status: Status) -> Result<Option<Fact>> {
+    let folder = RecordKind::Task.folder().unwrap_or_default();
+    let stored = record::list(ledger.workspace(), overview, folder)?;
+    let Some(stored) = stored.into_iter().find(|stored| stored.name() == task.as_str()) else { return Ok(None) };
+    let is_so = stored.document().and_then(|document| Ok(Task::read(task.clone(), &document)?)).map(|task| task.status == status);
+    if is_so.unwrap_or(true) {
+        return Ok(None);
+    }
+    let set = BTreeMap::from([("status".to_owned(), serde_json::json!(status))]);
+    record::changed(ledger, &stored, set).map(Some)
+}
+
+/// Tasks that were proven by a tree after the checkpoint was made.
+fn undone(workspace: &Workspace, checkpoint: &Oid) -> Result<Vec<(TaskId, Change)>> {
+    let git = workspace.git()?;
+    let made = Checkpoint::from_message(checkpoint.short(), &git.message_of(checkpoint)?)?;
+    let evidence = git.tree_outside_claude_of(checkpoint)?;
+    let overview = Overview::read(workspace)?;
+    let is_undone = |state: &TaskState, since: Timestamp| match &state.stage {
+        TaskStage::Done { tree: Some(tree), .. } => state.changed > since && *tree != evidence,
+        TaskStage::Done { tree: None, .. }
+        | TaskStage::Open
+        | TaskStage::Started { .. }
+        | TaskStage::Failed { .. }
+        | TaskStage::Waiting { .. }
+        | TaskStage::Parked { .. }
+        | TaskStage::Cancelled { .. } => false,
+    };
+    let mut tasks: Vec<&TaskId> = overview.logs.iter().flat_map(|known| known.state.tasks.keys()).collect();
+    tasks.sort();
+    tasks.dedup();
+    let undone = tasks.into_iter().filter(|task| overview.task(task).is_some_and(|state| is_undone(state, made.created)));
+    Ok(undone.map(|task| (task.clone(), Change::Reopen)).collect())
+}
+
+/// Tasks that the rollback reopened whose safety snapshot is `safety`, and that nothing happened to since.
+fn done_before(ledger: &Ledger<'_>, safety: &Oid) -> Result<Vec<(TaskId, Change)>> {
+    let events: Vec<Event> = ledger.log().events()?.into_iter().map(|(event, _)| event).collect();
+    let formed = events
+        .iter()
+        .find(|event| matches!(&event.fact, Fact::IntentFormed { intent: Intent::Rollback { safety: of, .. } } if of == safety));
+    let Some(formed) = formed else { return Ok(Vec::new()) };
+    let settled =
+        events.iter().position(|event| matches!(event.fact, Fact::IntentSettled { intent, .. } if intent == formed.seq));
+    let Some(settled) = settled else { return Ok(Vec::new()) };
+    let length = events[settled..].iter().position(|event| event.end).map_or(1, |last| last + 1);
+    let mut tasks = Vec::new();
+    for event in &events[settled..settled + length] {
+        let Fact::TaskReopened { task, .. } = &event.fact else { continue };
+        let still_open = ledger.state().tasks.get(task).is_some_and(|state| state.stage == TaskStage::Open);
+        let done = events[..settled].iter().rev().find_map(|event| match &event.fact {
+            Fact::TaskDone { task: done, tree, uncommitted } if done == task => Some((tree.clone(), uncommitted.clone())),
+            _ => None,
+        });
+        if let (true, Some((tree, uncommitted))) = (still_open, done) {
+            tasks.push((task.clone(), Change::Close { tree, uncommitted }));
+        }
+    }
+    Ok(tasks)
+}

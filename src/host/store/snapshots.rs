@@ -1,0 +1,310 @@
+//! Snapshots of the work tree as the log knows them: objects first, then the event, then the ref.
+//!
+//! Between the objects and the ref a pending ref keeps git from pruning them, and is the mark by which a later command
+//! finishes what one that died began. Why a snapshot is taken is decided above.
+
+use crate::{
+    host::{
+        Doing as _, Result, failpoint,
+        git::{Repository, Snapshot, Words},
+        store::{layout::Private, lock::CloneLock, overview::Overview},
+        workspace::Workspace,
+    },
+    model::{
+        checkpoint::{Checkpoint, CheckpointKind, PREFIX, Standing, VERSION, name},
+        event::Fact,
+        id::{CheckpointName, Oid, SessionId, TaskId},
+        time::Timestamp,
+    },
+};
+
+/// Where automatic snapshots lie; below it the session, or `clone`, and a number.
+const AUTOMATIC: &str = "refs/autonomy/auto";
+
+/// Where snapshots lie that are written and not yet where they belong.
+const PENDING: &str = "refs/autonomy/pending";
+
+/// How many automatic snapshots a session keeps; the oldest go first.
+const KEPT: usize = 200;
+
+/// What a snapshot is to be called, and why it is taken.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Why.
+    pub kind: CheckpointKind,
+    /// What a tag's name ends with; may be empty.
+    pub title: String,
+    /// One line for people.
+    pub summary: String,
+    /// The task that is worked on.
+    pub task: Option<TaskId>,
+    /// Where the work stands.
+    pub standing: Standing,
+    /// Further files to carry, by name.
+    pub files: Vec<(String, String)>,
+}
+
+/// A snapshot that is written and pinned, and whose ref is not there yet.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// What its message says.
+    pub checkpoint: Checkpoint,
+    /// The side commit.
+    pub commit: Oid,
+    /// The full name of the ref that will hold it.
+    pub reference: String,
+    /// What the ref will point at.
+    pub object: Oid,
+    /// The event that says so.
+    pub fact: Fact,
+}
+
+/// Whether a snapshot of this kind gets a tag.
+fn is_tagged(kind: CheckpointKind, automatic: bool) -> bool {
+    match kind {
+        CheckpointKind::Edge | CheckpointKind::Safety => automatic,
+        CheckpointKind::Manual
+        | CheckpointKind::Task
+        | CheckpointKind::Milestone
+        | CheckpointKind::Compaction
+        | CheckpointKind::Tick
+        | CheckpointKind::End => true,
+    }
+}
+
+/// Writes the objects of a snapshot and pins them. The lock makes names distinct.
+///
+/// # Errors
+/// Fails when git cannot be written.
+pub fn prepare(
+    workspace: &Workspace,
+    _lock: &CloneLock,
+    session: Option<&SessionId>,
+    at: Timestamp,
+    snapshot: Snapshot<'_>,
+    asked: Asked,
+) -> Result<Prepared> {
+    let git = workspace.git()?;
+    let head = git.head()?;
+    let automatic = workspace.settings().is_ok_and(|settings| settings.checkpoints.tags_for_automatic);
+    let tag = if is_tagged(asked.kind, automatic) {
+        let mut error = None;
+        let found = name(at, &asked.title, |name| {
+            git.find_ref(&tag_ref(name))
+                .unwrap_or_else(|failed| {
+                    error.get_or_insert(failed);
+                    None
+                })
+                .is_some()
+        });
+        match error {
+            Some(error) => return Err(error),
+            None => Some(found),
+        }
+    } else {
+        None
+    };
+    let reference = match &tag {
+        Some(name) => tag_ref(name),
+        None => next_automatic(git, session)?,
+    };
+    let checkpoint = Checkpoint {
+        summary: asked.summary,
+        version: VERSION,
+        name: tag,
+        kind: asked.kind,
+        created: at,
+        worktree: git.worktree_name(),
+        session: session.cloned(),
+        task: asked.task,
+        head: head.commit().cloned(),
+        branch: head.branch().map(str::to_owned),
+        tree: snapshot.tree(),
+        counts: snapshot.counts(),
+        standing: asked.standing,
+    };
+    let evidence = snapshot.evidence();
+    let signature = git.committer_or_own(workspace.environment(), at)?;
+    let message = checkpoint.to_message();
+    let files: Vec<(&str, &str)> = asked.files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let side = snapshot.write(&Words {
+        message: &message,
+        signature: &signature,
+        head: checkpoint.head.as_ref(),
+        tag: checkpoint.name.as_ref().map(CheckpointName::as_str),
+        files: &files,
+    })?;
+    let object = side.tag.clone().unwrap_or_else(|| side.commit.clone());
+    let pending = pending_ref(&side.commit);
+    match git.find_ref(&pending)? {
+        Some(there) if there == object => {}
+        there => git.update_ref(&pending, &object, there.as_ref(), "")?,
+    }
+    failpoint::reach("snapshot.pinned").doing("take a snapshot of", workspace.root())?;
+    let fact = Fact::CheckpointMade {
+        name: checkpoint.name.clone(),
+        reference: reference.clone(),
+        object: object.clone(),
+        commit: side.commit.clone(),
+        tree: checkpoint.tree.clone(),
+        evidence,
+        reason: asked.kind,
+        summary: Some(checkpoint.summary.clone()),
+        task: checkpoint.task.clone(),
+    };
+    Ok(Prepared { checkpoint, commit: side.commit, reference, object, fact })
+}
+
+/// Sets the ref of a snapshot whose event is in the log, and takes the pending one away.
+///
+/// # Errors
+/// Fails when a ref cannot be written; the next command does it.
+pub fn place(workspace: &Workspace, prepared: &Prepared) -> Result<()> {
+    failpoint::reach("snapshot.logged").doing("take a snapshot of", workspace.root())?;
+    set(workspace.git()?, &prepared.reference, &prepared.object, &prepared.commit)?;
+    failpoint::reach("snapshot.placed").doing("take a snapshot of", workspace.root())?;
+    if prepared.checkpoint.name.is_none() {
+        thin_out(workspace.git()?, prepared.checkpoint.session.as_ref())?;
+    }
+    Ok(())
+}
+
+fn set(git: &Repository, reference: &str, object: &Oid, commit: &Oid) -> Result<()> {
+    if git.find_ref(reference)?.is_none() {
+        git.update_ref(reference, object, None, "")?;
+    }
+    let pending = pending_ref(commit);
+    match git.find_ref(&pending)? {
+        Some(there) => git.delete_ref(&pending, &there),
+        None => Ok(()),
+    }
+}
+
+/// Finishes the snapshots of commands that died: one whose event is in a log gets its ref, any other is let go.
+///
+/// # Errors
+/// Fails when git or a log cannot be read, or a ref cannot be written.
+pub fn finish(workspace: &Workspace) -> Result<()> {
+    let directory = workspace.common_directory().join(PENDING);
+    let is_empty = std::fs::read_dir(&directory).map_or(true, |mut entries| entries.next().is_none());
+    if is_empty {
+        return Ok(());
+    }
+    let _lock = CloneLock::take(&Private::of(workspace.common_directory()).lock())?;
+    finish_under(workspace)
+}
+
+/// As [`finish`], for whoever holds the clone's lock.
+///
+/// # Errors
+/// As [`finish`].
+pub fn finish_under(workspace: &Workspace) -> Result<()> {
+    let git = workspace.git()?;
+    let waiting = git.list_refs(&format!("{PENDING}/*"))?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let overview = Overview::read(workspace)?;
+    for (pending, object) in waiting {
+        let states = overview.logs.iter().map(|known| &known.state);
+        let known = states
+            .flat_map(|state| state.checkpoints.entries.iter().chain(&state.snapshots.entries))
+            .find(|taken| pending == pending_ref(&taken.commit));
+        match known {
+            Some(taken) => set(git, &taken.reference, &taken.object, &taken.commit)?,
+            None => git.delete_ref(&pending, &object)?,
+        }
+    }
+    Ok(())
+}
+
+fn pending_ref(commit: &Oid) -> String {
+    format!("{PENDING}/{commit}")
+}
+
+fn tag_ref(name: &CheckpointName) -> String {
+    format!("refs/tags/{name}")
+}
+
+fn folder(session: Option<&SessionId>) -> String {
+    format!("{AUTOMATIC}/{}", session.map_or("clone", SessionId::as_str))
+}
+
+/// The automatic snapshots of a session, oldest first.
+fn automatic(git: &Repository, session: Option<&SessionId>) -> Result<Vec<(u64, String, Oid)>> {
+    let mut found: Vec<(u64, String, Oid)> = git
+        .list_refs(&format!("{}/*", folder(session)))?
+        .into_iter()
+        .filter_map(|(name, oid)| Some((name.rsplit('/').next()?.parse().ok()?, name, oid)))
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+fn next_automatic(git: &Repository, session: Option<&SessionId>) -> Result<String> {
+    let last = automatic(git, session)?.last().map_or(0, |(number, ..)| *number);
+    Ok(format!("{}/{}", folder(session), last + 1))
+}
+
+fn thin_out(git: &Repository, session: Option<&SessionId>) -> Result<()> {
+    let found = automatic(git, session)?;
+    for (_, name, oid) in &found[..found.len().saturating_sub(KEPT)] {
+        git.delete_ref(name, oid)?;
+    }
+    Ok(())
+}
+
+/// A snapshot that a ref holds.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The full name of the ref.
+    pub reference: String,
+    /// The side commit.
+    pub commit: Oid,
+    /// What its message says.
+    pub checkpoint: Checkpoint,
+}
+
+/// Which snapshots are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those with a tag.
+    Tagged,
+    /// Those without.
+    Automatic,
+}
+
+/// The snapshots that refs hold, oldest first. A tag of that name that carries no checkpoint is left out.
+///
+/// # Errors
+/// Fails when git cannot be read.
+pub fn held(workspace: &Workspace, which: Which) -> Result<Vec<Held>> {
+    let git = workspace.git()?;
+    let mut found = Vec::new();
+    let mut take = |reference: String, commit: Oid, message: &str| {
+        if let Ok(checkpoint) = Checkpoint::from_message(&reference, message) {
+            found.push(Held { reference, commit, checkpoint });
+        }
+    };
+    match which {
+        Which::Tagged => {
+            for tag in git.tags(&format!("{PREFIX}*"))? {
+                if let Some(annotation) = tag.annotation {
+                    take(format!("refs/tags/{}", tag.name), tag.target, &annotation.message);
+                }
+            }
+        }
+        Which::Automatic => {
+            for (reference, commit) in git.list_refs(&format!("{AUTOMATIC}/*"))? {
+                let message = git.message_of(&commit)?;
+                take(reference, commit, &message);
+            }
+        }
+    }
+    let number = |held: &Held| held.reference.rsplit('/').next().and_then(|last| last.parse::<u64>().ok());
+    found.sort_by(|left, right| {
+        let key = |held: &Held| (held.checkpoint.created, number(held));
+        key(left).cmp(&key(right)).then_with(|| left.reference.cmp(&right.reference))
+    });
+    Ok(found)
+}

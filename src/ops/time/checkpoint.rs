@@ -1,0 +1,353 @@
+//! `checkpoint`: take one, list them, show one, and what differs since.
+//!
+//! Nothing of the user's changes: the index, HEAD, branches and every file stay as they are.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    host::{
+        Result,
+        store::snapshots::{self, Asked, Held, Prepared, Which},
+        transaction::Transaction,
+        workspace::Workspace,
+    },
+    model::{
+        change::{Change, ChangeKind, TreePath},
+        checkpoint::{Checkpoint, CheckpointKind, Counts, Standing},
+        id::{Candidate, CheckpointName, Oid, SessionId, TaskId, resolve},
+        manifest::LeftOut,
+        refusal::Refusal,
+        time::Timestamp,
+    },
+    ops::time::{
+        journal::{self, Journal},
+        standing,
+    },
+};
+
+/// What the checkpoint is to be called.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Request {
+    /// What its name ends with.
+    pub name: Option<String>,
+    /// One line about it.
+    pub message: Option<String>,
+}
+
+/// A checkpoint that was taken.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Outcome {
+    /// Its tag.
+    pub name: CheckpointName,
+    /// The commit, which is on no branch.
+    pub commit: Oid,
+    /// The tree of the work tree.
+    pub tree: Oid,
+    /// When it was taken.
+    pub created: Timestamp,
+    /// One line about it.
+    pub summary: String,
+    /// The session that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// How much it holds.
+    pub counts: Counts,
+    /// What was there, is not ignored, and is not in it.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Takes a checkpoint.
+///
+/// # Errors
+/// Refuses a changed path that only a filter program can store, by name; fails when git cannot be written.
+pub fn create(workspace: &Workspace, request: &Request) -> Result<Outcome> {
+    let mut journal = Journal::open(workspace)?;
+    let said = request.message.as_deref().or(request.name.as_deref()).map(str::trim).filter(|text| !text.is_empty());
+    let asking = Asking {
+        kind: CheckpointKind::Manual,
+        title: request.name.clone().unwrap_or_default(),
+        summary: said.unwrap_or("checkpoint").to_owned(),
+        task: None,
+        milestone: None,
+    };
+    let snapshot = journal.snapshot()?;
+    let left_out = snapshot.manifest().left_out.clone();
+    let lock = journal::lock(workspace)?;
+    let asked = asking.asked(workspace, journal.session());
+    let prepared = snapshots::prepare(workspace, &lock, journal.session(), journal.at(), snapshot, asked)?;
+    if let Some(log) = journal.log() {
+        log.append_facts(std::slice::from_ref(&prepared.fact))?;
+    }
+    snapshots::place(workspace, &prepared)?;
+    let Prepared { checkpoint, commit, .. } = prepared;
+    let name = checkpoint.name.ok_or_else(|| Refusal::environment("the checkpoint got no name"))?;
+    Ok(Outcome {
+        name,
+        commit,
+        tree: checkpoint.tree,
+        created: checkpoint.created,
+        summary: checkpoint.summary,
+        session: checkpoint.session,
+        counts: checkpoint.counts,
+        left_out,
+    })
+}
+
+/// What a snapshot is taken for.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// Why.
+    pub kind: CheckpointKind,
+    /// What a tag's name ends with; may be empty.
+    pub title: String,
+    /// One line for people.
+    pub summary: String,
+    /// The task that is worked on.
+    pub task: Option<TaskId>,
+    /// The milestone that was reached.
+    pub milestone: Option<String>,
+}
+
+/// Takes a snapshot in a transaction that is open: for tasks, milestones, ticks, ends and the edges of attempts.
+///
+/// # Errors
+/// As [`create`].
+pub fn take(transaction: &mut Transaction<'_>, asking: Asking) -> Result<Prepared> {
+    let workspace = transaction.workspace();
+    let session = transaction.session().cloned();
+    let snapshot = journal::snapshot(workspace, session.as_ref())?;
+    let asked = asking.asked(workspace, session.as_ref());
+    let lock = journal::lock(workspace)?;
+    let prepared = snapshots::prepare(workspace, &lock, session.as_ref(), transaction.at(), snapshot, asked)?;
+    transaction.append_facts(std::slice::from_ref(&prepared.fact))?;
+    snapshots::place(workspace, &prepared)?;
+    Ok(prepared)
+}
+
+impl Asking {
+    fn asked(self, workspace: &Workspace, session: Option<&SessionId>) -> Asked {
+        let Self { kind, title, summary, task, milestone } = self;
+        let standing = match kind {
+            CheckpointKind::Edge | CheckpointKind::Safety => Standing::default(),
+            CheckpointKind::Manual
+            | CheckpointKind::Task
+            | CheckpointKind::Milestone
+            | CheckpointKind::Compaction
+            | CheckpointKind::Tick
+            | CheckpointKind::End => standing::read(workspace, session, milestone).unwrap_or_default(),
+        };
+        let summary = workspace.secrets().redact(&summary).into_owned();
+        Asked { kind, title, summary, task, standing, files: Vec::new() }
+    }
+}
+
+/// Which checkpoints are listed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListRequest {
+    /// Whether automatic snapshots, which have no tag, are listed too.
+    pub automatic: bool,
+}
+
+/// One line of the list.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// What it is asked for by: its tag, or its ref without `refs/autonomy/`.
+    pub name: String,
+    /// The commit.
+    pub commit: Oid,
+    /// What its message says.
+    #[serde(flatten)]
+    pub checkpoint: Standings,
+}
+
+/// What a list says of a checkpoint.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Standings {
+    /// Why it was taken.
+    pub kind: CheckpointKind,
+    /// When.
+    pub created: Timestamp,
+    /// One line about it.
+    pub summary: String,
+    /// The branch that HEAD was on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The work tree that it is of; none for the clone's first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
+    /// The session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// The task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+}
+
+impl From<&Held> for Listed {
+    fn from(held: &Held) -> Self {
+        let it = &held.checkpoint;
+        Self {
+            name: short(held),
+            commit: held.commit.clone(),
+            checkpoint: Standings {
+                kind: it.kind,
+                created: it.created,
+                summary: it.summary.clone(),
+                branch: it.branch.clone(),
+                worktree: it.worktree.clone(),
+                session: it.session.clone(),
+                task: it.task.clone(),
+            },
+        }
+    }
+}
+
+/// What a snapshot is asked for by.
+pub(super) fn short(held: &Held) -> String {
+    let name = held.reference.strip_prefix("refs/tags/").or_else(|| held.reference.strip_prefix("refs/autonomy/"));
+    name.unwrap_or(&held.reference).to_owned()
+}
+
+/// The checkpoints, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct List {
+    /// Each of them.
+    pub checkpoints: Vec<Listed>,
+}
+
+/// Lists checkpoints.
+///
+/// # Errors
+/// Fails when git cannot be read.
+pub fn list(workspace: &Workspace, request: &ListRequest) -> Result<List> {
+    let mut held = snapshots::held(workspace, Which::Tagged)?;
+    if request.automatic {
+        held.extend(snapshots::held(workspace, Which::Automatic)?);
+        held.sort_by_key(|held| held.checkpoint.created);
+    }
+    Ok(List { checkpoints: held.iter().rev().map(Listed::from).collect() })
+}
+
+/// Finds the checkpoint that a person means by `given`: a tag or a unique part of it, its summary, an automatic snapshot as
+/// `checkpoint list --automatic` shows it, or a commit.
+///
+/// # Errors
+/// Refuses what fits nothing or several, naming the nearest.
+pub fn find(workspace: &Workspace, given: &str) -> Result<Held> {
+    let mut held = snapshots::held(workspace, Which::Tagged)?;
+    if given.starts_with("auto/") {
+        held = snapshots::held(workspace, Which::Automatic)?;
+    }
+    let names: Vec<String> = held.iter().map(short).collect();
+    let candidates: Vec<Candidate<'_>> =
+        names.iter().zip(&held).map(|(name, held)| Candidate { name, title: &held.checkpoint.summary }).collect();
+    let refusal = match resolve(CheckpointName::KIND, given, &candidates) {
+        Ok(index) => return Ok(held.swap_remove(index)),
+        Err(refusal) => refusal,
+    };
+    let git = workspace.git()?;
+    let is_commit = given.len() >= 7 && given.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_commit
+        && let Ok(commit) = git.resolve(given)
+        && git.carrier(&commit).is_ok()
+    {
+        let checkpoint = Checkpoint::from_message(given, &git.message_of(&commit)?)?;
+        return Ok(Held { reference: commit.to_string(), commit, checkpoint });
+    }
+    let hint = if held.is_empty() { "`autonomy checkpoint` takes one" } else { "`autonomy checkpoint list` shows all" };
+    Err(if refusal.hint.is_some() { refusal } else { refusal.hint(hint) }.into())
+}
+
+/// Which checkpoint.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShowRequest {
+    /// Its name, a unique part of it, or its summary.
+    pub checkpoint: String,
+}
+
+/// Everything that is known of a checkpoint.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Shown {
+    /// What it is asked for by.
+    pub name: String,
+    /// The commit.
+    pub commit: Oid,
+    /// What its message says.
+    pub checkpoint: Checkpoint,
+    /// What was there, is not ignored, and is not in it.
+    pub left_out: Vec<LeftOut>,
+    /// How many paths it has otherwise than its own HEAD.
+    pub changed_from_head: usize,
+}
+
+/// Shows a checkpoint.
+///
+/// # Errors
+/// Refuses an unknown one, naming the nearest.
+pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
+    let held = find(workspace, &request.checkpoint)?;
+    let git = workspace.git()?;
+    let carrier = git.carrier(&held.commit)?;
+    let changed_from_head = git.changes(held.checkpoint.head.as_ref(), &held.commit)?.len();
+    Ok(Shown {
+        name: short(&held),
+        commit: held.commit,
+        checkpoint: held.checkpoint,
+        left_out: carrier.manifest.left_out,
+        changed_from_head,
+    })
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiffRequest {
+    /// The checkpoint.
+    pub checkpoint: String,
+    /// A later one; the work tree as it is now when not said.
+    #[serde(default)]
+    pub with: Option<String>,
+}
+
+/// What differs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Difference {
+    /// The checkpoint.
+    pub from: String,
+    /// The later one; none for the work tree as it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Each path that differs.
+    pub changes: Vec<Differing>,
+}
+
+/// A path that differs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Differing {
+    /// The path.
+    pub path: TreePath,
+    /// How it differs.
+    pub kind: ChangeKind,
+}
+
+/// Compares a checkpoint with a later one or with the work tree.
+///
+/// # Errors
+/// Refuses an unknown checkpoint, naming the nearest.
+pub fn diff(workspace: &Workspace, request: &DiffRequest) -> Result<Difference> {
+    let git = workspace.git()?;
+    let from = find(workspace, &request.checkpoint)?;
+    let (to, changes) = if let Some(given) = &request.with {
+        let to = find(workspace, given)?;
+        (Some(short(&to)), git.changes(Some(&from.commit), &to.commit)?)
+    } else {
+        let now = Journal::reading(workspace)?.snapshot()?;
+        (None, now.changes_to(git, &from.commit)?.into_iter().map(Change::reversed).collect())
+    };
+    let changes = changes.into_iter().map(|change| Differing { kind: change.kind(), path: change.path }).collect();
+    Ok(Difference { from: short(&from), to, changes })
+}
