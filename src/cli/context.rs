@@ -85,6 +85,13 @@ impl Context {
         for notice in workspace.take_notices() {
             screen.talk(notice);
         }
+        screen.print()?;
+        self.tell(outcome, people)
+    }
+
+    /// The same where there is no workspace.
+    pub(crate) fn tell<T: Serialize>(&self, outcome: &T, people: impl FnOnce(&mut Screen)) -> Result<u8> {
+        let mut screen = Screen::default();
         if self.shared.json {
             let text =
                 serde_json::to_string_pretty(outcome).map_err(|error| Error::while_doing("write the outcome as JSON", error))?;

@@ -537,6 +537,13 @@ impl State {
                 let known = self.record(record, (seq, at), bytes, Some(bytes));
                 known.queued.clear();
                 known.edited = matches!(event.fact, Fact::RecordEdited { .. });
+                // Another log may have written what this one replaces.
+                if let Fact::RecordWritten { was: Some(was), .. } = &event.fact
+                    && was != bytes
+                    && !known.earlier.contains(was)
+                {
+                    known.earlier.push(was.clone());
+                }
             }
             Fact::RecordQueued { record, bytes, was, set } => {
                 let known = self.records.contains_key(record);

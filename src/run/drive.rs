@@ -23,7 +23,7 @@ use crate::{
         event::Fact,
         id::{AgentName, GateName, RunId, SessionId, TaskId},
         intent::{Intent, Settlement},
-        plan::{Next, Outlook, Plan, Reach, advance, ending::Ending},
+        plan::{Next, Outlook, Plan, Reach, advance, ending::Ending, progress::Progress},
         refusal::Refusal,
         settings::{AgentProfile, Driver},
         task::progress::Progress as Standing,
@@ -292,7 +292,7 @@ fn next_command(ending: &Ending) -> String {
 fn make_ready(workspace: &Workspace, request: &Request, tell: &mut dyn FnMut(&str)) -> Result<()> {
     let board = Board::read(workspace)?;
     let open = board.holdings.tasks.iter().any(|held| !held.progress.is_over());
-    if !open && request.goal.is_none() {
+    if !open && request.goal.is_none() && !is_unfinished(workspace)? {
         return Err(Refusal::no("there is no open task to work on")
             .hint("`autonomy task add \"<title>\"`, `autonomy task import` for `docs/TODO.md`, or `autonomy run \"<goal>\"`")
             .into());
@@ -309,6 +309,15 @@ fn make_ready(workspace: &Workspace, request: &Request, tell: &mut dyn FnMut(&st
         tell(&format!("added the task {}", added.title));
     }
     Ok(())
+}
+
+/// Whether a run that died has left a task half done: done, perhaps, and not committed yet.
+fn is_unfinished(workspace: &Workspace) -> Result<bool> {
+    if workspace.belongs_to()?.is_none() {
+        return Ok(false);
+    }
+    let events = Transaction::of_session(workspace)?.log().events()?;
+    Ok(Progress::of(events.iter().map(|(event, _)| event)).current.is_some())
 }
 
 /// Says that the run begins; ends what a run that died has left behind.

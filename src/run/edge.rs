@@ -193,3 +193,27 @@ pub(in crate::run) fn put_aside(
     transaction.append_facts(&[Fact::IntentSettled { intent: seq, outcome: Settlement::Done { commit: None } }])?;
     Ok(Some(reference))
 }
+
+/// Puts the pinned work of a task that was parked and resumed back into the work tree, where its paths are still as the
+/// parking left them. Hands back how many paths came back.
+///
+/// # Errors
+/// Fails when git or a file cannot be read or written.
+pub(in crate::run) fn bring_back(transaction: &Transaction<'_>, task: &TaskId) -> Result<usize> {
+    let workspace = transaction.workspace();
+    let git = workspace.git()?;
+    let Some(pin) = git.find_ref(&format!("refs/autonomy/parked/{task}"))? else { return Ok(0) };
+    let parked = transaction.log().events()?.into_iter().rev().find_map(|(event, _)| match event.fact {
+        Fact::IntentFormed { intent: Intent::Rollback { safety, plan, .. } } if safety == pin => Some(plan),
+        _ => None,
+    });
+    let Some(text) = parked.map(|digest| transaction.kept(&digest)).transpose()?.flatten() else { return Ok(0) };
+    let scope = RollbackPlan::from_json(&String::from_utf8_lossy(&text))?.undoing();
+    let present = git.snapshot(workspace.environment(), limits(transaction)?, &[])?;
+    let plan = git.plan_rollback(&present, &pin, &scope, &BTreeMap::new())?;
+    let restored = git.carry_out(&plan, workspace.environment())?;
+    for held in &restored.held_back {
+        workspace.notice(format!("`{}` stayed as it is: {}", held.path, held.why));
+    }
+    Ok(restored.done.len())
+}

@@ -3,6 +3,7 @@
 //! Long-lived loops live here; what they decide is decided on floor 0, what they do is done by floors 1 and 2.
 
 pub mod agent;
+pub mod demo;
 pub mod drive;
 
 mod edge;

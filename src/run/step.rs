@@ -196,6 +196,12 @@ impl<'a, 't> Stage<'a, 't> {
         self.transaction.append_facts(&facts)?;
         failpoint::reach("run.step").doing("begin an attempt in", workspace.root())?;
         self.say(&format!("{title}: try {number} of {}", self.plan.tries));
+        if current.is_none() {
+            let back = edge::bring_back(&self.transaction, task)?;
+            if back > 0 {
+                self.say(&format!("  {back} paths of its parked work are back"));
+            }
+        }
         let prompt = self.prompt(task, number, current)?;
         let recorder = RefCell::new(self.recording.is_some().then(|| Recorder::new(workspace.root())));
         let conclusion = self.work(&Work {

@@ -8,7 +8,10 @@
 mod agents;
 mod bad_input;
 mod readme;
+mod client;
+mod demo;
 mod repositories;
+mod run;
 mod sandbox;
 mod session;
 mod setup;

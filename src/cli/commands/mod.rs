@@ -41,6 +41,8 @@ enum Command {
     Config(setup::config::Config),
     /// Let what this repository declares run
     Trust(setup::trust::Trust),
+    /// See the main job on a small crate, with a recording in place of an agent
+    Demo(setup::demo::Demo),
     /// One stretch of work: start, look at it, pause, end
     #[command(subcommand)]
     Session(session::Session),
@@ -97,6 +99,7 @@ impl Command {
             Self::Uninstall(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Trust(command) => command.run(context),
+            Self::Demo(command) => command.run(context),
             Self::Session(command) => command.run(context),
             Self::Run(command) => command.run(context),
             Self::Stop(command) => command.run(context),

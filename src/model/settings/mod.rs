@@ -97,7 +97,7 @@ pub struct Run {
     pub max_steps: NonZeroU32,
     /// A task is parked after so many tries whose gates stay red.
     pub max_tries: NonZeroU32,
-    /// A run ends after so many steps in a row that finish nothing.
+    /// A run ends after so many steps in a row that change nothing or do not come to their end.
     pub steps_without_progress: NonZeroU32,
     /// The agent profile that works when none is named.
     pub agent: AgentName,

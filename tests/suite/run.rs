@@ -1,0 +1,145 @@
+//! `autonomy run` with recordings: what it commits, what it leaves alone, and how it goes on after it was killed.
+
+use crate::sandbox::Sandbox;
+
+/// A repository with one gate of the person's own (`check.sh`), an agent that plays `recording`, and `tasks`.
+fn stage(recording: &str, tasks: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let file = sandbox.base().join("recording.yaml");
+    std::fs::write(&file, recording).unwrap();
+    let settings = format!(
+        "version = 1\n[run]\nagent = \"recorded\"\n[agents.recorded]\ndriver = \"replay\"\narguments = [{:?}]\n\
+         [gates.check]\ncommand = \"! grep -rq WRONG --include='*.txt' .\"\n",
+        file.to_string_lossy()
+    );
+    let config = sandbox.base().join("home/.config/autonomy/config.toml");
+    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+    std::fs::write(config, settings).unwrap();
+    for task in tasks {
+        sandbox.autonomy(["task", "add", task]).ok();
+    }
+    sandbox
+}
+
+const GREET: &str = "version: 1
+attempts:
+  - when: { task: Greet, attempt: 1 }
+    steps:
+      - write: { path: greeting.txt, content: \"WRONG\\n\" }
+      - say: Done.
+  - when: { task: Greet }
+    steps:
+      - write: { path: greeting.txt, content: \"hello\\n\" }
+      - say: Done.
+  - when: { task: Break }
+    steps:
+      - write: { path: broken.txt, content: \"WRONG\\n\" }
+      - say: Done.
+";
+
+fn log_count(sandbox: &Sandbox, kind: &str) -> usize {
+    let sessions = std::fs::read_dir(sandbox.path(".git/autonomy/sessions")).unwrap();
+    let logs = sessions.map(|entry| std::fs::read_to_string(entry.unwrap().path().join("log.yaml")).unwrap());
+    logs.map(|log| log.matches(&format!("\"kind\":\"{kind}\"")).count()).sum()
+}
+
+#[test]
+fn a_red_gate_sends_the_work_back_and_a_green_one_commits_exactly_what_was_changed() {
+    let sandbox = stage(GREET, &["Greet"]);
+    sandbox.write("mine.md", "not committed\n");
+    let said = sandbox.autonomy(["run"]).ok();
+    assert!(said.stderr.contains("try 1 failed: gate check is red"), "{}", said.stderr);
+    assert_eq!(said.stdout.lines().next().map(|line| line.starts_with("1 done, 0 parked or waiting, 2 attempts")), Some(true));
+    assert_eq!(sandbox.git(["show", "--format=%s", "--name-only", "HEAD", "--", ":!.claude"]).trim(), "Greet\n\ngreeting.txt");
+    assert!(sandbox.status().contains("?? mine.md"), "{}", sandbox.status());
+    assert_eq!(sandbox.git(["tag", "--list", "checkpoint-*-greet"]).lines().count(), 1);
+    let shown = sandbox.autonomy(["task", "list", "--json"]).ok().stdout;
+    assert!(!shown.contains("\"open\""), "{shown}");
+}
+
+#[test]
+fn after_the_last_try_a_task_is_parked_and_comes_back_with_its_work() {
+    let sandbox = stage(GREET, &["Break", "Greet"]);
+    let said = sandbox.autonomy(["run"]).ended(1);
+    assert!(said.stderr.contains("3 tries failed; the last: gate check is red"), "{}", said.stderr);
+    assert!(said.stdout.starts_with("1 done, 1 parked or waiting, 5 attempts"), "{}", said.stdout);
+    assert!(!sandbox.exists("broken.txt") && sandbox.exists("greeting.txt"));
+    let pins = sandbox.git(["for-each-ref", "--format=%(refname)", "refs/autonomy/parked/"]);
+    assert_eq!(sandbox.git(["show", &format!("{}:broken.txt", pins.trim())]), "WRONG");
+    sandbox.autonomy(["task", "resume", "Break"]).ok();
+    let said = sandbox.autonomy(["run", "--max-steps", "1"]).ended(6);
+    assert!(said.stderr.contains("1 paths of its parked work are back"), "{}", said.stderr);
+}
+
+#[test]
+fn a_step_that_changes_what_the_person_has_not_committed_is_parked_and_the_persons_version_stays() {
+    let sandbox = stage(GREET, &["Greet"]);
+    sandbox.write("greeting.txt", "mine\n");
+    let said = sandbox.autonomy(["run"]).ended(1);
+    assert!(
+        said.stderr.contains("parked: it changed `greeting.txt`, which had changes that are not committed"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(sandbox.read("greeting.txt"), "mine\n");
+}
+
+#[test]
+fn a_protected_branch_is_left_for_a_work_branch() {
+    let sandbox = stage(GREET, &["Greet"]);
+    sandbox.git(["remote", "add", "origin", "."]);
+    let before = sandbox.git(["rev-parse", "main"]);
+    sandbox.autonomy(["run"]).ok();
+    assert_eq!(sandbox.git(["rev-parse", "main"]), before);
+    assert!(sandbox.git(["branch", "--show-current"]).starts_with("autonomy/"));
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_is_gone_on_with_and_repeats_nothing_that_is_done() {
+    for point in [
+        "run.step",
+        "run.spawned",
+        "run.worked",
+        "run.closed",
+        "run.done",
+        "publish.intent",
+        "publish.landed",
+        "run.landed",
+        "run.closed:2",
+        "run.step:2",
+    ] {
+        let arming = if point.contains(':') { format!("{point}=kill") } else { format!("{point}:1=kill") };
+        let sandbox = stage(GREET, &["Greet"]);
+        sandbox.autonomy(["session", "start"]).ok();
+        let mut command = sandbox.command(["run"]);
+        sandbox.run(command.env("AUTONOMY_FAILPOINT", &arming)).killed();
+        let said = sandbox.autonomy(["run"]).ok();
+        assert_eq!(sandbox.read("greeting.txt"), "hello\n", "{point}: {}", said.stderr);
+        let commits = sandbox.git(["log", "--format=%s"]);
+        assert_eq!(commits.lines().filter(|line| *line == "Greet").count(), 1, "{point}: {commits}");
+        assert_eq!(sandbox.git(["tag", "--list", "checkpoint-*-greet"]).lines().count(), 1, "{point}");
+        assert_eq!(log_count(&sandbox, "task.done"), 1, "{point}");
+        assert_eq!(sandbox.status().lines().filter(|line| !line.contains(".claude")).count(), 0, "{point}: {}", sandbox.status());
+    }
+}
+
+#[test]
+fn without_a_task_or_where_nothing_can_be_committed_a_run_does_not_begin() {
+    let sandbox = stage(GREET, &[]);
+    let said = sandbox.autonomy(["run"]).ended(1);
+    assert!(said.stderr.contains("no open task") && said.stderr.contains("autonomy task add"), "{}", said.stderr);
+    sandbox.autonomy(["task", "add", "Greet"]).ok();
+    sandbox.git(["switch", "--quiet", "--detach"]);
+    let said = sandbox.autonomy(["run"]).ended(4);
+    assert!(said.stderr.contains("HEAD is detached"), "{}", said.stderr);
+    assert!(!sandbox.exists("greeting.txt"));
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_does_nothing() {
+    let sandbox = stage(GREET, &["Greet"]);
+    let before = sandbox.belongings();
+    let said = sandbox.autonomy(["run", "--dry-run"]).ok();
+    assert!(said.stdout.contains("recorded (replay)") && said.stdout.contains("1. Greet"), "{}", said.stdout);
+    assert_eq!(sandbox.belongings(), before);
+}
