@@ -533,17 +533,19 @@ impl State {
             Fact::ProgressAdded { text, task } => {
                 self.progress.push(Progress { at, by: event.actor.clone(), task: task.clone(), text: text.clone() });
             }
-            Fact::RecordWritten { record, bytes, .. } | Fact::RecordEdited { record, bytes } => {
+            Fact::RecordWritten { record, bytes, was } => {
                 let known = self.record(record, (seq, at), bytes, Some(bytes));
                 known.queued.clear();
-                known.edited = matches!(event.fact, Fact::RecordEdited { .. });
-                // Another log may have written what this one replaces.
-                if let Fact::RecordWritten { was: Some(was), .. } = &event.fact
-                    && was != bytes
-                    && !known.earlier.contains(was)
-                {
+                known.edited = false;
+                // What a change was made to may be a file that no log has seen before; it is ours to replace all the same.
+                if let Some(was) = was.as_ref().filter(|was| *was != bytes && !known.earlier.contains(was)) {
                     known.earlier.push(was.clone());
                 }
+            }
+            Fact::RecordEdited { record, bytes } => {
+                let known = self.record(record, (seq, at), bytes, Some(bytes));
+                known.queued.clear();
+                known.edited = true;
             }
             Fact::RecordQueued { record, bytes, was, set } => {
                 let known = self.records.contains_key(record);

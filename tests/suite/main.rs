@@ -20,3 +20,4 @@ mod tell;
 mod tidy;
 mod time;
 mod written;
+mod work;

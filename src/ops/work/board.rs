@@ -14,11 +14,9 @@ use crate::{
     model::{
         holdings::{HeldTask, Holdings},
         id::{Candidate, QuestionId, TaskId, resolve},
-        question::{Question, Status},
+        question::Question,
         record::RecordKind,
         refusal::{Code, Refusal},
-        task::progress::Progress,
-        time::Timestamp,
     },
 };
 
@@ -41,8 +39,7 @@ impl Board {
     pub fn read(workspace: &Workspace) -> Result<Self> {
         let overview = Overview::read(workspace)?;
         let wanted = [RecordKind::Task, RecordKind::Question];
-        let (mut holdings, unreadable) = holdings::read(workspace, &overview, &wanted)?;
-        wait_for_answers(&mut holdings, workspace.clock().now());
+        let (holdings, unreadable) = holdings::read(workspace, &overview, &wanted)?;
         Ok(Self { overview, holdings, unreadable })
     }
 
@@ -94,21 +91,6 @@ impl Board {
     pub fn notice(&self, workspace: &Workspace) {
         for refusal in &self.unreadable {
             workspace.notice(format!("left out: {}", refusal.message));
-        }
-    }
-}
-
-/// Lets each task that an open question names wait for it, and no other task: the questions' records are right, also those
-/// that were asked or answered in another clone.
-fn wait_for_answers(holdings: &mut Holdings, now: Timestamp) {
-    let open: Vec<&Question> = holdings.questions.iter().filter(|it| it.status_at(now) == Status::Open).collect();
-    for held in &mut holdings.tasks {
-        let question = open.iter().find(|it| it.blocks.contains(&held.task.id)).map(|it| it.id.clone());
-        let may_wait = !held.progress.is_over() && !matches!(held.progress, Progress::Parked { .. });
-        match question {
-            Some(question) if may_wait => held.progress = Progress::Waiting { question },
-            None if matches!(held.progress, Progress::Waiting { .. }) => held.progress = Progress::Open,
-            Some(_) | None => {}
         }
     }
 }

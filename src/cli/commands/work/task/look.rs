@@ -54,8 +54,10 @@ pub(crate) fn lint(context: &Context) -> Result<u8> {
     let outcome = lint::lint(&workspace, &lint::Request {})?;
     let code = context.say(&workspace, &outcome, |screen| {
         for problem in &outcome.problems {
-            let line = problem.line.map_or(String::new(), |line| format!(":{line}"));
-            screen.data(format!("{}{line}: {}", problem.path, problem.message));
+            match problem.line {
+                Some(line) => screen.data(format!("{}:{line}: {}", problem.path, problem.message)),
+                None => screen.data(&problem.message),
+            }
         }
         match outcome.problems.len() {
             0 => screen.talk(format!("No mistake found; tasks looked at: {}", outcome.tasks)),
