@@ -311,7 +311,7 @@ impl View<'_> {
         let answer = question.answer_at(self.material.now).unwrap_or_default();
         let by = question.answer.as_ref().map_or("by default", |answer| answer.by.as_str());
         let text = format!("- {} {} ({})", quote::line(&question.title, 200), quote::line(answer, 300), quote::line(by, 60));
-        let kin = question.blocks.iter().map(|task| self.kin(Some(task), false)).min();
+        let kin = question.blocks.iter().map(|task| self.kin(Some(task), None)).min();
         let then = question.answer.as_ref().map(|answer| answer.at).or(question.deadline);
         item(text, relevance(age(then, self.material.now), kin.unwrap_or(Kin::None), 0))
     }
@@ -322,12 +322,12 @@ impl View<'_> {
             text.push_str(&format!(": {}", quote::line(part, 240)));
         }
         text.push_str(&format!(" (`{}`)", decision.id));
-        let kin = self.kin(decision.task.as_ref(), self.is_here(decision.session.as_ref()));
+        let kin = self.kin(decision.task.as_ref(), decision.session.as_ref());
         item(text, relevance(age(decision.created, self.material.now), kin, 0))
     }
 
     fn note(&self, note: &Note) -> Item {
-        let kin = self.kin(note.task.as_ref(), self.is_here(note.session.as_ref()));
+        let kin = self.kin(note.task.as_ref(), note.session.as_ref());
         // How somebody likes things done holds for every task.
         let relations = u32::from(note.kind == NoteKind::Preference) * 2;
         let label = match note.kind {
@@ -382,8 +382,9 @@ impl View<'_> {
         session.is_some() && session == here
     }
 
-    /// How close `task` is to the current one; `here` says whether what belongs to it is of this session.
-    fn kin(&self, task: Option<&TaskId>, here: bool) -> Kin {
+    /// How close what belongs to `task` and `session` is to the current task.
+    fn kin(&self, task: Option<&TaskId>, session: Option<&SessionId>) -> Kin {
+        let here = self.is_here(session);
         let Some(task) = task else { return if here { Kin::Session } else { Kin::None } };
         if Some(task) == self.current {
             return Kin::Same;

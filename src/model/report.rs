@@ -229,6 +229,8 @@ pub struct GateReport {
     pub at: Option<Timestamp>,
     /// Whether that is about the present tree.
     pub standing: Standing,
+    /// Whether what the settings say waits for a person's trust.
+    pub waiting: bool,
 }
 
 /// What a verdict is about.

@@ -79,7 +79,7 @@ pub fn compose(material: &Material<'_>) -> Report {
         decisions: decided(material),
         unproven: unproven(material, &names),
         put_back: put_back(material, &names),
-        needs: needs(holdings, state, now),
+        needs: needs(holdings, state, material.gates, now),
         gates: material.gates.to_vec(),
         gate_runs: GateRuns { green: tally.green, red: tally.red },
         checkpoints: tally.checkpoints,
@@ -283,7 +283,7 @@ fn put_back(material: &Material<'_>, names: &Names<'_>) -> Vec<PutBack> {
 
 /// What needs a person, the most urgent first.
 #[must_use]
-pub fn needs(holdings: &Holdings, state: Option<&State>, now: Timestamp) -> Vec<Need> {
+pub fn needs(holdings: &Holdings, state: Option<&State>, gates: &[GateReport], now: Timestamp) -> Vec<Need> {
     let names = Names::of(holdings);
     let mut all = Vec::new();
     for question in holdings.open_questions(now) {
@@ -312,6 +312,10 @@ pub fn needs(holdings: &Holdings, state: Option<&State>, now: Timestamp) -> Vec<
     for decision in holdings.decisions.iter().filter(|decision| decision.status == decision::Status::Proposed) {
         let command = format!("cat .claude/decisions/{}.md", decision.id);
         all.push(Need { what: format!("{} is only proposed", line(&decision.title)), command });
+    }
+    for gate in gates.iter().filter(|gate| gate.waiting) {
+        let what = format!("the gate {} runs only what you trust", gate.gate);
+        all.push(Need { what, command: "autonomy trust".to_owned() });
     }
     if let Some(Phase::Paused { reason, .. }) = state.map(|state| &state.phase) {
         all.push(Need {

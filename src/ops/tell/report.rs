@@ -95,7 +95,7 @@ pub fn report(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         holdings: &scene.holdings,
         tally: &tally(&events, base.at),
         changed: &changed(workspace, &scene, &base)?,
-        gates: &scene.gates(workspace)?,
+        gates: &scene.gates(workspace),
         branch: scene.branch.as_deref(),
         since: base.at,
         now: scene.now,

@@ -14,7 +14,7 @@ use crate::{
         state::State,
         time::Timestamp,
     },
-    ops::setup::in_force::{self, GateInForce},
+    ops::judge::gate,
 };
 
 /// Everything that can be told about.
@@ -65,23 +65,28 @@ impl Scene {
         self.overview.session(self.session.as_ref()?).map(|known| &known.state)
     }
 
-    /// The gates and what they last said.
-    ///
-    /// # Errors
-    /// Refuses settings and a trust store that are wrong.
-    pub fn gates(&self, workspace: &Workspace) -> Result<Vec<GateReport>> {
-        let declared = &workspace.settings()?.gates;
-        let report = |own: GateInForce| {
-            let known = self.state().and_then(|state| state.gates.get(&own.name));
-            GateReport {
-                gate: own.name.clone(),
-                kind: own.gate.or_else(|| declared.get(&own.name).cloned()).unwrap_or_default().kind,
-                verdict: known.map(|known| known.verdict),
-                at: known.map(|known| known.at),
-                standing: if known.is_some() { Standing::Stale } else { Standing::Never },
+    /// The gates and what they last said; none when they cannot be told, which is then said on stderr.
+    pub fn gates(&self, workspace: &Workspace) -> Vec<GateReport> {
+        let listed = match gate::list(workspace, &gate::ListRequest {}) {
+            Ok(listed) => listed.gates,
+            Err(error) => {
+                workspace.notice(format!("left out the gates: {error}"));
+                return Vec::new();
             }
         };
-        Ok(in_force::gates(workspace)?.into_iter().map(report).collect())
+        let report = |listed: gate::Listed| GateReport {
+            gate: listed.gate,
+            kind: listed.kind,
+            waiting: listed.waiting,
+            verdict: listed.last.as_ref().map(|last| last.verdict),
+            at: listed.last.as_ref().map(|last| last.at),
+            standing: match listed.last {
+                Some(last) if last.holds => Standing::Holds,
+                Some(_) => Standing::Stale,
+                None => Standing::Never,
+            },
+        };
+        listed.into_iter().map(report).collect()
     }
 
     /// What people wrote into the session's pages, the page's name first.

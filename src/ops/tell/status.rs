@@ -140,6 +140,7 @@ pub fn status(workspace: &Workspace, _request: &Request) -> Result<Outcome> {
     let git = workspace.git()?;
     let (holdings, state, now) = (&scene.holdings, scene.state(), scene.now);
     let line = |known: &Known| session_line(workspace, known, now);
+    let gates = scene.gates(workspace);
     let (next, next_more) = next(holdings, LISTED);
     let uncommitted = git.numstat_of_work_tree(scene.head.as_ref())?;
     let unproven = |held: &&HeldTask| held.progress == Progress::Done { proof: Proof::Unproven };
@@ -157,12 +158,12 @@ pub fn status(workspace: &Workspace, _request: &Request) -> Result<Outcome> {
         next,
         next_more,
         questions: holdings.open_questions(now).len(),
-        gates: scene.gates(workspace)?,
+        needs: needs(holdings, state, &gates, now),
+        gates,
         unproven: holdings.tasks.iter().filter(unproven).map(|held| held.task.id.clone()).collect(),
         checkpoint: state
             .and_then(|state| state.checkpoints.entries.back())
             .and_then(|taken| Some(Checkpoint { name: taken.name.clone()?, at: taken.at })),
-        needs: needs(holdings, state, now),
     })
 }
 

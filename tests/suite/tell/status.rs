@@ -42,6 +42,30 @@ fn status_without_anything_says_how_to_begin() {
 }
 
 #[test]
+fn a_verdict_holds_for_the_tree_that_it_saw() {
+    let story = Story::begin();
+    let own = story.sandbox.base().join("home/.config/autonomy");
+    std::fs::create_dir_all(&own).expect("made");
+    std::fs::write(own.join("config.toml"), "[gates.tests]\ncommand = [\"/bin/sh\", \"-c\", \"exit 0\"]\nkind = \"tests\"\n")
+        .expect("written");
+    let gates = |story: &Story| {
+        let text = story.sandbox.autonomy(["status"]).ok().stdout;
+        text.lines().find(|line| line.starts_with("gates")).map(str::to_owned)
+    };
+    assert_eq!(gates(&story).as_deref(), Some("gates      ? tests: not run"));
+    story.sandbox.autonomy(["gate", "run"]).ok();
+    assert!(gates(&story).is_some_and(|line| line.starts_with("gates      ✓ tests: green at ") && line.ends_with("Z, holds")));
+    story.sandbox.write("file", "changed\n");
+    assert!(
+        gates(&story)
+            .is_some_and(|line| line.starts_with("gates      ? tests: green at ") && line.ends_with("Z, for an earlier tree"))
+    );
+    let report = story.sandbox.autonomy(["report"]).ok().stdout;
+    assert!(report.contains("- gate tests: it was green for an earlier tree\n  `autonomy gate run`\n"), "{report}");
+    assert!(report.contains("- Tests: tests green at "), "{report}");
+}
+
+#[test]
 fn status_as_data_has_the_same_facts() {
     let story = Story::of_everything();
     let outcome = status::status(&story.workspace(), &status::Request {}).expect("a status");

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::{cli, host::Result, ops::tell::briefing};
+use crate::{cli::context as typed, host::Result, ops::tell::briefing};
 
 #[derive(Subcommand)]
 pub(crate) enum Context {
@@ -18,7 +18,7 @@ pub(crate) struct Brief {
 }
 
 impl Context {
-    pub(crate) fn run(self, context: &cli::context::Context) -> Result<u8> {
+    pub(crate) fn run(self, context: &typed::Context) -> Result<u8> {
         let Self::Brief(arguments) = self;
         let workspace = context.workspace()?;
         let outcome = briefing::brief(&workspace, &briefing::Request { budget: arguments.budget })?;
