@@ -198,7 +198,7 @@ impl Show<'_> {
     fn sum_up(&mut self) -> Result<()> {
         self.say("What a person reads in the morning:");
         let told: &[&str] = if table::verb("report").is_some() { &["report"] } else { &["session", "status"] };
-        self.own(told, Shown::Last(12))?;
+        self.own(told, Shown::Last(7))?;
         self.say(&format!(
             "Look around: `cd {}`; `HOME={}` is the demo's person.",
             self.work.display(),

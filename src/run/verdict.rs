@@ -16,6 +16,7 @@ use crate::{
         change::{ChangeKind, TreePath},
         event::{Fact, Verdict},
         id::{DecisionId, Oid, TaskId},
+        intent::Settlement,
         plan::{
             ending::Ending,
             progress::{Current, Progress},
@@ -227,7 +228,8 @@ impl Stage<'_, '_> {
     pub(in crate::run) fn land(&mut self, current: &Current) -> Result<Option<Ending>> {
         let board = Board::read(self.workspace())?;
         let title = board.holdings.title_of(&current.task).to_owned();
-        for round in 1..=TRIES {
+        let rounds = if self.is_committed(current)? { 0 } else { TRIES };
+        for round in 1..=rounds {
             let publication = self.publication(current, &title)?;
             match publish::publish(&mut self.transaction, &publication) {
                 Ok(Published::Committed { commit, branch, .. }) => {
@@ -253,6 +255,14 @@ impl Stage<'_, '_> {
         let name = edge::checkpoint(&mut self.transaction, &current.task, &title)?;
         self.say(&format!("checkpoint {name}"));
         Ok(None)
+    }
+
+    /// Whether a commit was made since the task was said to be done: by a run that died right after.
+    fn is_committed(&self, current: &Current) -> Result<bool> {
+        let events = self.transaction.log().events()?;
+        let said = |fact: &Fact| matches!(fact, Fact::TaskDone { task, .. } if *task == current.task);
+        let made = |fact: &Fact| matches!(fact, Fact::IntentSettled { outcome: Settlement::Done { commit: Some(_) }, .. });
+        Ok(events.iter().rev().take_while(|(event, _)| !said(&event.fact)).any(|(event, _)| made(&event.fact)))
     }
 
     /// Exactly the task's own paths, as far as they are not as committed.

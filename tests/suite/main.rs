@@ -8,8 +8,6 @@
 mod agents;
 mod bad_input;
 mod readme;
-mod client;
-mod demo;
 mod repositories;
 mod run;
 mod sandbox;
@@ -19,5 +17,5 @@ mod store;
 mod tell;
 mod tidy;
 mod time;
-mod written;
 mod work;
+mod written;
