@@ -151,6 +151,7 @@ pub const VERBS: &[Verb] = verbs! {
     "focus": Work, Write, Anyone, work::focus::set;
     "focus show": Work, Read, Anyone, work::focus::show;
     "progress add": Work, Write, Anyone, work::progress::add;
+    "progress list": Work, Read, Anyone, work::progress::list;
     "note": Work, Write, Anyone, work::note::add;
     "next": Work, Read, Anyone, work::next::next;
     "decide": Judge, Write, Anyone, judge::decide::decide;

@@ -18,7 +18,7 @@ use crate::{
     },
     model::{
         actor::Actor,
-        event::{FORMAT, Fact},
+        event::{Event, FORMAT, Fact},
         id::{Digest, SessionId},
         refusal::Refusal,
         state::State,
@@ -236,15 +236,27 @@ pub fn at_home(private: &Private, workspace: &Workspace) -> Result<()> {
     }
 }
 
+/// Every event of a live session, or of the clone's own log, without writing anything; none where there is no log.
+///
+/// # Errors
+/// Refuses a damaged log.
+pub fn events(workspace: &Workspace, target: &Target) -> Result<Vec<Event>> {
+    let Some(log) = open(workspace, target)? else { return Ok(Vec::new()) };
+    Ok(log.events()?.into_iter().map(|(event, _)| event).collect())
+}
+
+fn open(workspace: &Workspace, target: &Target) -> Result<Option<Log>> {
+    let private = Private::of(workspace.common_directory());
+    match target {
+        Target::Session(id) => Log::open(&private.session(id), id.as_str()),
+        Target::Clone => Log::open(&private.clone_log(), CLONE),
+    }
+}
+
 /// Reads the state of a live session, or of the clone's own log, without writing anything; none where there is no log.
 ///
 /// # Errors
 /// Refuses a damaged log.
 pub fn read(workspace: &Workspace, target: &Target) -> Result<Option<State>> {
-    let private = Private::of(workspace.common_directory());
-    let log = match target {
-        Target::Session(id) => Log::open(&private.session(id), id.as_str())?,
-        Target::Clone => Log::open(&private.clone_log(), CLONE)?,
-    };
-    Ok(log.map(|log| log.state().clone()))
+    Ok(open(workspace, target)?.map(|log| log.state().clone()))
 }

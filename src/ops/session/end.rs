@@ -18,7 +18,10 @@ use crate::{
         state::TaskStage,
         time::Lapse,
     },
-    ops::session::{commit, standing::Standing, status::none_is_live},
+    ops::{
+        session::{commit, standing::Standing, status::none_is_live},
+        tell::report,
+    },
 };
 
 /// How it ends.
@@ -47,6 +50,9 @@ pub struct Outcome {
     pub headway: Option<Headway>,
     /// Tasks that somebody was working on.
     pub unfinished: Vec<TaskId>,
+    /// The session's last report, from the top of the work tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
     /// What became of its last commit.
     pub commit: commit::Outcome,
 }
@@ -66,6 +72,13 @@ pub fn end(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let tasks = &transaction.state().tasks;
     let unfinished = tasks.iter().filter(|(_, task)| under_way(&task.stage)).map(|(id, _)| id.clone()).collect();
     let summary = request.summary.as_deref().map(str::trim).filter(|summary| !summary.is_empty());
+    let report = match report::report(workspace, &report::Request::default()) {
+        Ok(report) => report.saved,
+        Err(error) => {
+            workspace.notice(format!("left out the last report: {error}"));
+            None
+        }
+    };
     let published = retire::end(&mut transaction, outcome, summary)?;
     Ok(Outcome {
         status: if request.failed { Status::Failed } else { Status::Completed },
@@ -74,6 +87,7 @@ pub fn end(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         elapsed: standing.elapsed,
         headway: standing.headway,
         unfinished,
+        report,
         commit: published.into(),
     })
 }

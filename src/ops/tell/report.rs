@@ -12,8 +12,8 @@ use crate::{
         Error, Result,
         git::Repository,
         store::{
-            layout::{self, CLONE},
-            log::Log,
+            layout,
+            ledger::{self, Target},
             sealed,
         },
         template::Templates,
@@ -21,7 +21,7 @@ use crate::{
         workspace::Workspace,
     },
     model::{
-        event::{Event, Fact},
+        event::Fact,
         id::{Candidate, CheckpointName, Digest, Oid, SessionId, resolve},
         quote,
         refusal::Refusal,
@@ -87,7 +87,8 @@ pub fn report(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let scene = Scene::read(workspace, workspace.belongs_to()?)?;
     elsewhere(workspace, &scene)?;
     let git = workspace.git()?;
-    let events = events(&scene)?;
+    let target = scene.session.clone().map_or(Target::Clone, Target::Session);
+    let events = ledger::events(workspace, &target)?;
     let state = scene.state().or_else(|| clone_state(&scene));
     let base = base(git, &scene, request.since.as_deref())?;
     let report = compose(&Material {
@@ -143,14 +144,6 @@ fn elsewhere(workspace: &Workspace, scene: &Scene) -> Result<()> {
 
 fn clone_state(scene: &Scene) -> Option<&State> {
     scene.overview.logs.iter().find(|known| known.session.is_none()).map(|known| &known.state)
-}
-
-/// All events of the session, or of the clone's own log.
-fn events(scene: &Scene) -> Result<Vec<Event>> {
-    let Some(known) = scene.overview.logs.iter().find(|known| known.session == scene.session) else { return Ok(Vec::new()) };
-    let name = known.session.as_ref().map_or(CLONE, SessionId::as_str);
-    let Some(log) = Log::open(&known.directory, name)? else { return Ok(Vec::new()) };
-    Ok(log.events()?.into_iter().map(|(event, _)| event).collect())
 }
 
 /// What a report compares with.

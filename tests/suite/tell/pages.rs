@@ -241,6 +241,10 @@ fn a_long_log_shows_its_newest_entries_and_counts_the_rest() {
     assert!(page.starts_with("# Progress\n\n4950 older entries: `autonomy progress list --all`\n"), "{page}");
     assert_eq!(page.matches("Ada: entry").count(), 50);
     assert!(page.ends_with("Ada: entry 4999"), "{page}");
+    let newest = story.sandbox.autonomy(["progress", "list"]).ok();
+    assert_eq!((newest.stdout.lines().count(), newest.stderr.trim()), (50, "4950 older: `autonomy progress list --all`"));
+    let all = story.sandbox.autonomy(["progress", "list", "--all"]).ok().stdout;
+    assert_eq!((all.lines().count(), all.lines().next().map(|line| line.ends_with("Ada: entry 0"))), (5000, Some(true)));
 }
 
 #[test]

@@ -216,3 +216,14 @@ fn a_report_can_be_had_as_data_and_without_a_session() {
     let whole: serde_json::Value = serde_json::from_str(&same.stdout).expect("JSON");
     assert_eq!(whole["report"]["title"], "main");
 }
+
+#[test]
+fn the_end_of_a_session_leaves_its_last_report_in_git() {
+    let (story, _) = worked();
+    story.sandbox.git(["switch", "--quiet", "-c", "work"]);
+    let said = story.sandbox.autonomy(["session", "end"]).ok();
+    let line = said.stderr.lines().find_map(|line| line.strip_prefix("Its last report is "));
+    let path = line.unwrap_or_else(|| panic!("no report in {}", said.stderr)).to_owned();
+    let committed = story.sandbox.git(["show", &format!("HEAD:{path}")]);
+    assert!(committed.starts_with("# Report: night shift\n") && committed.contains("Parse every input"), "{committed}");
+}

@@ -33,6 +33,9 @@ impl End {
             for task in &outcome.unfinished {
                 screen.talk(format!("Task {task} was begun and is not finished"));
             }
+            if let Some(report) = &outcome.report {
+                screen.talk(format!("Its last report is {report}"));
+            }
             words::committed(screen, &outcome.commit);
             screen.talk(format!("Next: `autonomy session diff {}`", outcome.session));
         })
