@@ -18,9 +18,6 @@ use crate::model::{
     time::{Lapse, Timestamp},
 };
 
-/// How long after the reset of a usage limit the next try is made.
-pub const AFTER_RESET: Lapse = Lapse::seconds(60);
-
 /// The built-in plan: one task after the other, each with a few tries, until something ends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {

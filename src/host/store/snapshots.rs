@@ -59,10 +59,10 @@ pub struct Prepared {
     pub fact: Fact,
 }
 
-/// Whether a snapshot of this kind gets a tag.
-fn is_tagged(kind: CheckpointKind, automatic: bool) -> bool {
+/// Whether a snapshot of this kind is always a tag; the others are when the settings say so.
+fn is_tag(kind: CheckpointKind) -> bool {
     match kind {
-        CheckpointKind::Edge | CheckpointKind::Safety => automatic,
+        CheckpointKind::Edge | CheckpointKind::Safety => false,
         CheckpointKind::Manual
         | CheckpointKind::Task
         | CheckpointKind::Milestone
@@ -87,7 +87,7 @@ pub fn prepare(
     let git = workspace.git()?;
     let head = git.head()?;
     let automatic = workspace.settings().is_ok_and(|settings| settings.checkpoints.tags_for_automatic);
-    let tag = if is_tagged(asked.kind, automatic) {
+    let tag = if automatic || is_tag(asked.kind) {
         let mut error = None;
         let found = name(at, &asked.title, |name| {
             git.find_ref(&tag_ref(name))

@@ -12,6 +12,9 @@ use crate::model::{
     time::{Lapse, Timestamp},
 };
 
+/// How long after the reset of a usage limit the next try is made.
+const AFTER_RESET: Lapse = Lapse::seconds(60);
+
 /// How long is waited when a usage limit does not say when it ends.
 pub const UNKNOWN_RESET: Lapse = Lapse::minutes(30);
 
@@ -230,7 +233,7 @@ impl Progress {
         current.phase = match &outcome {
             Outcome::Finished { .. } => Phase::Judging,
             Outcome::Limit { until, .. } => {
-                let until = until.map_or_else(|| at.after(UNKNOWN_RESET), |until| until.after(crate::model::plan::AFTER_RESET));
+                let until = until.map_or_else(|| at.after(UNKNOWN_RESET), |until| until.after(AFTER_RESET));
                 Phase::Limited { until }
             }
             Outcome::Overloaded => Phase::Limited { until: at.after(OVERLOADED) },

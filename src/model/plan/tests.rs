@@ -173,7 +173,7 @@ impl World {
             }
             Next::Wait { until } => {
                 assert!(!self.stopped && until > at(self.now));
-                self.now += u64::try_from(until.since(at(self.now)).0.as_secs()).unwrap_or_default() + 1;
+                self.now += until.since(at(self.now)).0.as_secs() + 1;
             }
             Next::End(ending) => return Some(ending),
         }

@@ -1,4 +1,4 @@
-//! `autonomy run`.
+//! `autonomy run`: says what the loop does while it does it.
 
 use std::{
     io::{self, Write as _},

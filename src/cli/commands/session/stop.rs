@@ -1,4 +1,4 @@
-//! `autonomy stop`.
+//! `autonomy stop`: asks a run to end.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `autonomy demo`.
+//! `autonomy demo`: shows a whole run in a temporary directory.
 
 use std::io::{self, Write as _};
 
