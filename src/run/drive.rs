@@ -299,7 +299,10 @@ fn make_ready(workspace: &Workspace, request: &Request, tell: &mut dyn FnMut(&st
     }
     if workspace.belongs_to()?.is_none() {
         let goal = request.goal.clone();
-        let outcome = start::start(workspace, &start::Request { goal, max: request.max, ..start::Request::default() })?;
+        let outcome = start::start(
+            workspace,
+            &start::Request { goal, max: request.max, health: start::Health::Skipped, ..start::Request::default() },
+        )?;
         tell(&format!("started session {}", outcome.session));
     }
     if !open && let Some(goal) = &request.goal {

@@ -194,7 +194,8 @@ fn take_up(workspace: &Workspace, request: &Request, session: &SessionId, how: O
 
 /// Starts a session in this clone that goes on from one that lives in another.
 fn go_on(workspace: &Workspace, known: &Known) -> Result<Outcome> {
-    let started = start::begin(workspace, &start::Request::default(), Some(known))?;
+    let started =
+        start::begin(workspace, &start::Request { health: start::Health::Skipped, ..start::Request::default() }, Some(known))?;
     let how = How::Continued { session: known.session.clone(), last: known.state.tail.clone() };
     Ok(Outcome { standing: standing(workspace, &started.session)?, how, since: None, started: Some(started) })
 }

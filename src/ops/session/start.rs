@@ -9,6 +9,7 @@ use crate::{
     host::{
         Error, Result,
         git::Head,
+        process::stop_on_signals,
         store::{
             binding, bytes,
             layout::{self, Private},
@@ -24,16 +25,20 @@ use crate::{
     model::{
         branch::{Protection, protection},
         comparison::open_items,
-        event::{Continues, FORMAT, Fact},
+        event::{Continues, FORMAT, Fact, Verdict},
         id::{Oid, SessionId, slug},
         refusal::Refusal,
         shell::Shell,
         time::{Lapse, Timestamp},
     },
-    ops::session::{
-        commit,
-        env::variables,
-        known::{self, Known, Place},
+    ops::{
+        judge::gate::{self, Judged, Ran},
+        session::{
+            commit,
+            env::variables,
+            known::{self, Known, Place},
+        },
+        setup::in_force,
     },
 };
 
@@ -58,8 +63,23 @@ pub struct Request {
     pub constraints: Vec<String>,
     /// How long it may take; `run.max_hours` of the settings when not said.
     pub max: Option<Lapse>,
+    /// What the gates have to say before.
+    pub health: Health,
     /// The session to go on from: its goal, constraints and time hold where none are given.
     pub continues: Option<String>,
+}
+
+/// Whether the gates are asked before a session begins. Only those run that a person has trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// They are, and no session begins while one that is needed is red.
+    #[default]
+    Demanded,
+    /// They are, and the session begins whatever they say.
+    Told,
+    /// They are not.
+    Skipped,
 }
 
 /// How things stood when the session began, as far as it is worth a word.
@@ -135,6 +155,8 @@ pub struct Outcome {
     pub continues: Option<SessionId>,
     /// How things stood.
     pub remarks: Vec<Remark>,
+    /// What the gates said.
+    pub health: Vec<Ran>,
     /// What became of its first commit.
     pub commit: commit::Outcome,
 }
@@ -151,13 +173,37 @@ struct Survey {
 /// Starts a session in this work tree.
 ///
 /// # Errors
-/// Refuses where one is live already, and in a copied clone.
+/// Refuses where one is live already, in a copied clone, and where a needed gate is red unless it is only to be told.
 pub fn start(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let continues = match &request.continues {
         Some(given) => Some(to_continue(workspace, given)?),
         None => None,
     };
     begin(workspace, request, continues.as_ref())
+}
+
+/// Asks the trusted gates; what they say is kept in the clone's own log, because there is no session yet.
+fn examine(workspace: &Workspace, health: Health) -> Result<Vec<Ran>> {
+    let gates = match health {
+        Health::Skipped => Vec::new(),
+        Health::Demanded | Health::Told => in_force::gates(workspace)?,
+    };
+    if !gates.iter().any(|own| own.gate.is_some()) {
+        return Ok(Vec::new());
+    }
+    let mut transaction = Transaction::of(workspace, ledger::Target::Clone)?;
+    let judged = gate::judge(&mut transaction, &gates, None, &stop_on_signals()?, &mut |_| {})?;
+    let Judged::Through { ran, .. } = judged else {
+        return Err(Refusal::no("the gates were stopped, so no session was started").into());
+    };
+    match ran.iter().find(|one| one.needed && one.verdict != Verdict::Green) {
+        Some(red) if health == Health::Demanded => {
+            Err(Refusal::no(format!("the gate `{}` is not green, so no session was started", red.gate))
+                .hint(format!("`autonomy gate run {}` shows why; `--force` starts all the same", red.gate))
+                .into())
+        }
+        Some(_) | None => Ok(ran),
+    }
 }
 
 fn to_continue(workspace: &Workspace, given: &str) -> Result<Known> {
@@ -182,6 +228,7 @@ pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>
     ledger::at_home(&private, workspace)?;
     finish_ended(workspace, &private)?;
     refuse_second(workspace, &private)?;
+    let health = examine(workspace, request.health)?;
     let survey = survey(workspace)?;
     let started = workspace.clock().now();
     let before = continues.and_then(|known| known.state.session.as_ref());
@@ -245,6 +292,7 @@ pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>
         goal,
         continues: continues.map(|known| known.session.clone()),
         remarks,
+        health,
         commit,
     })
 }

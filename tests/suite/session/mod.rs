@@ -373,3 +373,27 @@ fn a_session_is_compared_with_its_start() {
     closed in docs/TODO.md: one
     ");
 }
+
+#[test]
+fn a_red_gate_stops_the_start_unless_it_is_forced() {
+    let sandbox = with_todo();
+    sandbox.write(".claude/autonomy.toml", "version = 1\n[gates.file]\ncommand = \"grep -q good file\"\n");
+    sandbox.commit_all("a gate");
+    sandbox.autonomy(["session", "start", "untrusted"]).ok();
+    sandbox.autonomy(["session", "end"]).ok();
+    sandbox.run(sandbox.command(["trust", "--yes"]).env("AUTONOMY_TERMINAL", "yes")).ok();
+    let before = sandbox.belongings();
+    let red = sandbox.autonomy(["session", "start"]).ended(1);
+    assert!(red.stderr.contains("the gate `file` is not green, so no session was started"), "{red}");
+    assert!(red.stderr.contains("--force"), "{red}");
+    sandbox.belongings().assert_same(&before, &[]);
+    sandbox.autonomy(["session", "status"]).ended(1);
+    let forced = sandbox.autonomy(["session", "start", "--force"]).ok();
+    assert!(forced.stderr.contains("Gate file is red"), "{forced}");
+    sandbox.autonomy(["session", "end"]).ok();
+    sandbox.autonomy(["session", "start", "--no-health"]).ok();
+    sandbox.autonomy(["session", "end"]).ok();
+    sandbox.write("file", "good\n");
+    let green = sandbox.autonomy(["session", "start", "--json"]).ok().json();
+    assert_eq!((green["health"][0]["gate"].clone(), green["health"][0]["verdict"].clone()), ("file".into(), "green".into()));
+}

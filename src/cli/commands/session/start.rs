@@ -8,8 +8,8 @@ use crate::{
         context::{Context, Screen},
     },
     host::Result,
-    model::settings::value::Hours,
-    ops::session::start::{self, Remark},
+    model::{event::Verdict, settings::value::Hours},
+    ops::session::start::{self, Health, Remark},
 };
 
 #[derive(Args)]
@@ -25,6 +25,12 @@ pub(crate) struct Start {
     /// How long it may take: a number of hours, or a span like 90m
     #[arg(long, value_name = "H")]
     max_hours: Option<Hours>,
+    /// Start although a gate is red
+    #[arg(long, conflicts_with = "no_health")]
+    force: bool,
+    /// Ask no gate before
+    #[arg(long)]
+    no_health: bool,
     /// Go on from this session, which has ended or lives in another clone
     #[arg(long, value_name = "SESSION")]
     continues: Option<String>,
@@ -33,11 +39,17 @@ pub(crate) struct Start {
 impl Start {
     pub(crate) fn run(self, context: &Context) -> Result<u8> {
         let workspace = context.workspace()?;
+        let health = match (self.force, self.no_health) {
+            (_, true) => Health::Skipped,
+            (true, false) => Health::Told,
+            (false, false) => Health::Demanded,
+        };
         let request = start::Request {
             title: self.name,
             goal: self.goal,
             constraints: self.constraints,
             max: self.max_hours.map(|hours| hours.0),
+            health,
             continues: self.continues,
         };
         let outcome = start::start(&workspace, &request)?;
@@ -52,6 +64,15 @@ impl Start {
 pub(super) fn say(screen: &mut Screen, outcome: &start::Outcome) {
     screen.talk(format!("Started session {} in {}, for {}", outcome.session, outcome.folder, outcome.max));
     words::committed(screen, &outcome.commit);
+    for one in &outcome.health {
+        let took = one.took;
+        screen.talk(match one.verdict {
+            Verdict::Green => format!("Gate {} is green ({took})", one.gate),
+            Verdict::Red => format!("Gate {} is red ({took})", one.gate),
+            Verdict::TimedOut => format!("Gate {} came to no end within {took}", one.gate),
+            Verdict::Broken => format!("Gate {} could not be run", one.gate),
+        });
+    }
     for remark in &outcome.remarks {
         screen.talk(words_of(remark));
     }
