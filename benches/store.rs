@@ -31,7 +31,7 @@ use autonomy::{
 const ROUNDS: usize = 41;
 
 /// How many updates each of the eight writers makes.
-const UPDATES: usize = 500;
+const UPDATES: u32 = 500;
 
 fn main() {
     let program =
@@ -119,9 +119,9 @@ fn writers(ground: &Path) {
             move |number| log.append_facts(&stamp(), &[progress_fact(number)]).unwrap()
         });
         let events = Log::open(&directory, "clone").unwrap().unwrap().state().progress.count;
-        assert_eq!(events, 8 * UPDATES as u64, "an acknowledged event is lost");
+        assert_eq!(events, u64::from(8 * UPDATES), "an acknowledged event is lost");
         ratios.push(baseline.as_secs_f64() / lasted.as_secs_f64());
-        rates.push(8.0 * UPDATES as f64 / lasted.as_secs_f64());
+        rates.push(f64::from(8 * UPDATES) / lasted.as_secs_f64());
     }
     rates.sort_by(f64::total_cmp);
     let rate = format!("; {:.0} updates/s, to reach: at least 1,000", rates[rates.len() / 2]);
@@ -137,7 +137,7 @@ fn eight<W: FnMut(usize) + Send>(make: impl Fn() -> W) -> Duration {
             let start = &start;
             scope.spawn(move || {
                 start.wait();
-                (0..UPDATES).for_each(&mut writer);
+                (0..UPDATES as usize).for_each(&mut writer);
             });
         }
         start.wait();

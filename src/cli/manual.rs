@@ -52,7 +52,7 @@ fn section(text: &mut String, above: &str, command: &Command) {
     if inner.is_empty() || !command.is_subcommand_required_set() {
         let arguments: Vec<&Arg> = command.get_arguments().filter(|argument| is_own(argument)).collect();
         let placed = arguments.iter().filter(|argument| argument.is_positional());
-        let usage: String = placed.map(|argument| format!(" {}", values(argument))).collect();
+        let usage: String = placed.map(|argument| format!(" {}", values(argument))).collect::<Vec<_>>().concat();
         text.push_str(&format!("\n### `{name}{usage}`\n"));
         if let Some(about) = command.get_long_about().or_else(|| command.get_about()) {
             text.push_str(&format!("\n{about}.\n"));
@@ -82,7 +82,7 @@ fn values(argument: &Arg) -> String {
     let name = argument
         .get_value_names()
         .and_then(|names| names.first())
-        .map_or_else(|| argument.get_id().as_str().to_uppercase(), |name| name.to_string());
+        .map_or_else(|| argument.get_id().as_str().to_uppercase(), ToString::to_string);
     let many = if argument.get_num_args().is_some_and(|range| range.max_values() > 1) { "…" } else { "" };
     match (argument.is_positional(), argument.is_required_set()) {
         (true, false) => format!("[{name}]{many}"),

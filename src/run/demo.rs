@@ -126,25 +126,18 @@ impl Show<'_> {
         (self.tell)(line);
     }
 
-    fn put(&self, place: &Path, text: &str) -> Result<()> {
-        if let Some(parent) = place.parent() {
-            write::make_directory(parent)?;
-        }
-        write::replace(place, text.as_bytes(), Durability::Derived)
-    }
-
     /// A repository with failing tests and a list of things to do.
     fn prepare(&mut self, clock: &Clock) -> Result<()> {
         let home = self.top.join("home");
         let recording = self.top.join("recording.yaml");
-        self.put(&home.join(".gitconfig"), IDENTITY)?;
-        self.put(&recording, RECORDING)?;
+        put(&home.join(".gitconfig"), IDENTITY)?;
+        put(&recording, RECORDING)?;
         let settings = SETTINGS.replace("RECORDING", &recording.to_string_lossy());
-        self.put(&home.join(".config/autonomy/config.toml"), &settings)?;
+        put(&home.join(".config/autonomy/config.toml"), &settings)?;
         for (path, text) in CRATE {
-            self.put(&self.work.join(path), text)?;
+            put(&self.work.join(path), text)?;
         }
-        self.put(&self.work.join(".claude/autonomy.toml"), GATES)?;
+        put(&self.work.join(".claude/autonomy.toml"), GATES)?;
         self.say(&format!("A small crate with a failing test and four things to do, in {}", self.work.display()));
         self.git(&["init", "--quiet"])?;
         self.git(&["add", "--all"])?;
@@ -187,7 +180,7 @@ impl Show<'_> {
             return Ok(());
         }
         self.say("A bad step: somebody empties `src/lib.rs`. The gate sees it, a rollback takes it back, and can be undone.");
-        self.put(&self.work.join("src/lib.rs"), "//! Nothing.\n\nmod gone;\n")?;
+        put(&self.work.join("src/lib.rs"), "//! Nothing.\n\nmod gone;\n")?;
         self.own(&["gate", "run", "compiles"], Shown::Nothing)?;
         self.own(&["rollback", "--last", "--yes"], Shown::Last(2))?;
         self.own(&["gate", "run", "compiles"], Shown::Last(2))?;
@@ -261,4 +254,11 @@ impl Show<'_> {
             other => other.map(Some),
         }
     }
+}
+
+fn put(place: &Path, text: &str) -> Result<()> {
+    if let Some(parent) = place.parent() {
+        write::make_directory(parent)?;
+    }
+    write::replace(place, text.as_bytes(), Durability::Derived)
 }

@@ -42,14 +42,14 @@ enum Command {
     /// Let what this repository declares run
     Trust(setup::trust::Trust),
     /// See the main job on a small crate, with a recording in place of an agent
-    Demo(setup::demo::Demo),
+    Demo,
     /// One stretch of work: start, look at it, pause, end
     #[command(subcommand)]
     Session(session::Session),
     /// Let an agent work on the tasks, one after the other, until something ends it
     Run(session::run::Run),
     /// Ask the run to stop; its work is kept
-    Stop(session::stop::Stop),
+    Stop,
     /// Look whether everything that is promised still holds, and mend what can be mended
     Verify(setup::verify::Verify),
     /// Commit the state of the session
@@ -99,10 +99,10 @@ impl Command {
             Self::Uninstall(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Trust(command) => command.run(context),
-            Self::Demo(command) => command.run(context),
+            Self::Demo => setup::demo::run(context),
             Self::Session(command) => command.run(context),
             Self::Run(command) => command.run(context),
-            Self::Stop(command) => command.run(context),
+            Self::Stop => session::stop::run(context),
             Self::Verify(command) => command.run(context),
             Self::Commit(command) => command.run(context),
             Self::Status => tell::status::run(context),

@@ -183,17 +183,15 @@ impl Progress {
             Fact::CheckpointMade { task: Some(task), name: Some(_), .. } => {
                 self.with(task, |current| current.phase = Phase::Noting);
             }
-            Fact::ProgressAdded { task: Some(task), .. } => {
-                if self.current.as_ref().is_some_and(|current| current.task == *task && current.phase == Phase::Noting) {
-                    self.settle();
-                    self.done += 1;
-                }
+            Fact::ProgressAdded { task: Some(task), .. } if self.is_at(task, |phase| *phase == Phase::Noting) => {
+                self.settle();
+                self.done += 1;
             }
             // What the agent says of its task while it works is looked at when its attempt has ended.
-            Fact::TaskParked { task, .. } | Fact::TaskCancelled { task, .. } | Fact::TaskWaiting { task, .. } => {
-                if self.current.as_ref().is_some_and(|current| current.task == *task && current.phase != Phase::Running) {
-                    self.settle();
-                }
+            Fact::TaskParked { task, .. } | Fact::TaskCancelled { task, .. } | Fact::TaskWaiting { task, .. }
+                if self.is_at(task, |phase| *phase != Phase::Running) =>
+            {
+                self.settle();
             }
             _ => {}
         }
@@ -216,6 +214,10 @@ impl Progress {
         if let Some(current) = self.current.as_mut().filter(|current| current.task == *task) {
             change(current);
         }
+    }
+
+    fn is_at(&self, task: &TaskId, phase: impl Fn(&Phase) -> bool) -> bool {
+        self.current.as_ref().is_some_and(|current| current.task == *task && phase(&current.phase))
     }
 
     fn settle(&mut self) {

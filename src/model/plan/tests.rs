@@ -232,10 +232,10 @@ fn through(tasks: usize, answers: &[(Outcome, bool)]) -> (Ending, World) {
         if let Some(ending) = world.act((Answer::Outcome(outcome.clone()), green, true, 10)) {
             return (ending, world);
         }
-        if judged || failed {
-            if let Some((next, verdict)) = rest.next().cloned() {
-                (outcome, green) = (next, verdict);
-            }
+        if (judged || failed)
+            && let Some((next, verdict)) = rest.next().cloned()
+        {
+            (outcome, green) = (next, verdict);
         }
     }
 }

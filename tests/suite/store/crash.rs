@@ -82,7 +82,10 @@ fn survives_then(setup: &[&str], line: &str, next: &str) {
 fn differences(wanted: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> String {
     let names: BTreeSet<_> = wanted.keys().chain(found.keys()).collect();
     let differing = names.into_iter().filter(|name| wanted.get(*name) != found.get(*name));
-    differing.map(|name| format!("\n{name}:{}", lines_that_differ(wanted.get(name), found.get(name)))).collect()
+    differing
+        .map(|name| format!("\n{name}:{}", lines_that_differ(wanted.get(name), found.get(name))))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 fn lines_that_differ(wanted: Option<&String>, found: Option<&String>) -> String {

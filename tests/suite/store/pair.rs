@@ -41,7 +41,7 @@ impl Pair {
         for sandbox in [&ours, &control] {
             sandbox.git(["init", "--quiet"]);
             for (name, count) in [("code.txt", 9), ("other.txt", 3), ("third.txt", 3)] {
-                let lines: String = (1..=count).map(|line| format!("{name} line {line}\n")).collect();
+                let lines: String = (1..=count).map(|line| format!("{name} line {line}\n")).collect::<Vec<_>>().concat();
                 sandbox.write(name, lines);
             }
             sandbox.write(".gitignore", "*.log\n");
@@ -97,7 +97,7 @@ impl Pair {
     /// Runs git in both copies where it goes by the number of commits, of which ours add some: it has to end in the same way.
     #[track_caller]
     pub(super) fn git_counting_commits(&mut self, line: &str) {
-        let _ = self.in_both(line);
+        drop(self.in_both(line));
         self.counting = true;
     }
 
@@ -137,7 +137,7 @@ impl Pair {
     }
 
     /// What the user does to our files, which the control copy has not.
-    pub(super) fn to_ours(&mut self, what: &str, act: impl Fn(&Sandbox)) {
+    pub(super) fn ours(&mut self, what: &str, act: impl Fn(&Sandbox)) {
         act(&self.ours);
         self.last = what.into();
     }

@@ -145,16 +145,16 @@ fn what_stops_and_goes_on(pair: &mut Pair) {
 fn what_attacks_our_files(pair: &mut Pair) {
     pair.git("gc --quiet --prune=now");
     pair.next_command();
-    pair.to_ours("rm -rf .claude", |sandbox| fs::remove_dir_all(sandbox.path(".claude")).unwrap());
+    pair.ours("rm -rf .claude", |sandbox| fs::remove_dir_all(sandbox.path(".claude")).unwrap());
     pair.next_command();
-    pair.to_ours("git checkout -- .claude", |sandbox| drop(sandbox.try_git(["checkout", "--quiet", "--", ".claude"])));
+    pair.ours("git checkout -- .claude", |sandbox| drop(sandbox.try_git(["checkout", "--quiet", "--", ".claude"])));
     pair.next_command();
-    pair.to_ours("rm .claude/current_session", |sandbox| {
+    pair.ours("rm .claude/current_session", |sandbox| {
         assert!(sandbox.exists(".claude/current_session"), "there is a page to delete");
         fs::remove_file(sandbox.path(".claude/current_session")).unwrap();
     });
     pair.next_command();
-    pair.to_ours("truncation of pages", |sandbox| {
+    pair.ours("truncation of pages", |sandbox| {
         let pages: Vec<_> = pages(sandbox);
         assert!(pages.len() > 3, "there are pages to truncate: {pages:?}");
         for page in pages {
@@ -162,7 +162,7 @@ fn what_attacks_our_files(pair: &mut Pair) {
         }
     });
     pair.next_command();
-    pair.to_ours("a look at the pages", |sandbox| {
+    pair.ours("a look at the pages", |sandbox| {
         let empty = pages(sandbox).into_iter().filter(|page| fs::metadata(page).unwrap().len() == 0).count();
         assert_eq!(empty, 0, "pages are rendered again");
         assert!(sandbox.exists(".claude/current_session"));
@@ -178,15 +178,15 @@ fn pages(sandbox: &Sandbox) -> Vec<std::path::PathBuf> {
 /// A record is taken out with git; only a commit makes that final.
 fn what_removes_a_record(pair: &mut Pair) {
     pair.add_task("to-remove");
-    pair.to_ours("git add and commit of a record", |sandbox| {
+    pair.ours("git add and commit of a record", |sandbox| {
         sandbox.git(["add", ".claude/tasks/to-remove.md"]);
         sandbox.git(["commit", "--quiet", "-m", "the user commits a record"]);
     });
     pair.next_command();
-    pair.to_ours("git rm of a record", |sandbox| drop(sandbox.git(["rm", "--quiet", ".claude/tasks/to-remove.md"])));
+    pair.ours("git rm of a record", |sandbox| drop(sandbox.git(["rm", "--quiet", ".claude/tasks/to-remove.md"])));
     pair.next_command();
     pair.task_is_gone("to-remove");
-    pair.to_ours("commit of git rm", |sandbox| drop(sandbox.git(["commit", "--quiet", "-m", "the task goes"])));
+    pair.ours("commit of git rm", |sandbox| drop(sandbox.git(["commit", "--quiet", "-m", "the task goes"])));
     pair.next_command();
     assert!(!pair.tasks().contains(&path_of("to-remove")), "what a commit deleted is gone");
 }

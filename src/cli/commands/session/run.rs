@@ -35,8 +35,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_steps: Option<u32>,
     /// Show what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[arg(long = "dry-run")]
+    show: bool,
     /// Write down what the agent does, to be played again
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -68,7 +68,7 @@ impl Run {
             containment: if self.uncontained { Containment::Waived } else { Containment::Demanded },
             reach: if self.once { Reach::One } else { Reach::All },
         };
-        if self.dry_run {
+        if self.show {
             let prospect = drive::prospect(&workspace, &request)?;
             return context.say(&workspace, &prospect, |screen| foresee(screen, &prospect));
         }

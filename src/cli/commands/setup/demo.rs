@@ -2,31 +2,23 @@
 
 use std::io::{self, Write as _};
 
-use clap::Args;
-
 use crate::{
     cli::context::Context,
     host::{Result, clock::Clock, process::stop_on_signals},
     run::demo,
 };
 
-#[derive(Args)]
-pub(crate) struct Demo {}
-
-impl Demo {
-    pub(crate) fn run(self, context: &Context) -> Result<u8> {
-        let stop = stop_on_signals()?;
-        let environment = context.environment();
-        let shared = &context.shared;
-        let outcome = demo::demo(environment, &Clock::of(environment), &stop, &mut |line| {
-            let printed =
-                if shared.json { writeln!(io::stderr().lock(), "{line}") } else { writeln!(io::stdout().lock(), "{line}") };
-            // A reader that went away does not end the demo half way.
-            printed.ok();
-        })?;
-        context.tell(&outcome, |screen| {
-            screen.talk(format!("Shown in {}; everything stays in {}", outcome.took, outcome.directory.display()));
-            screen.talk("Next, in a repository of your own: `autonomy init`");
-        })
-    }
+pub(crate) fn run(context: &Context) -> Result<u8> {
+    let stop = stop_on_signals()?;
+    let environment = context.environment();
+    let shared = &context.shared;
+    let outcome = demo::demo(environment, &Clock::of(environment), &stop, &mut |line| {
+        let printed = if shared.json { writeln!(io::stderr().lock(), "{line}") } else { writeln!(io::stdout().lock(), "{line}") };
+        // A reader that went away does not end the demo half way.
+        printed.ok();
+    })?;
+    context.tell(&outcome, |screen| {
+        screen.talk(format!("Shown in {}; everything stays in {}", outcome.took, outcome.directory.display()));
+        screen.talk("Next, in a repository of your own: `autonomy init`");
+    })
 }
