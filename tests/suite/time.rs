@@ -91,16 +91,40 @@ fn checkpoints_are_listed_shown_and_compared() {
     sandbox.write("new", "1\n");
     sandbox.write("file", "other\n");
     sandbox.autonomy(["checkpoint"]).ok();
-    insta::assert_snapshot!(sandbox.autonomy(["checkpoint", "list"]).ok().stdout, @"");
-    insta::assert_snapshot!(sandbox.autonomy(["checkpoint", "diff", "before"]).ok(), @"");
+    insta::assert_snapshot!(sandbox.autonomy(["checkpoint", "list"]).ok().stdout, @r"
+    checkpoint-20261120_180002  2026-11-20 18:00  manual     checkpoint
+    checkpoint-20261120_180001-before-the-move  2026-11-20 18:00  manual     all is green
+    ");
+    insta::assert_snapshot!(sandbox.autonomy(["checkpoint", "diff", "before"]).ok(), @r"
+    exit 0
+    --- stdout
+    M file
+    A new
+    --- stderr
+    2 paths differ between checkpoint-20261120_180001-before-the-move and now
+    ");
     let shown = sandbox.autonomy(["checkpoint", "show", "all is green"]).ok();
     assert!(shown.stdout.contains("summary    all is green\n") && shown.stdout.contains("branch     main\n"), "{shown}");
-    let unknown = sandbox.autonomy(["rollback", "befor-the-moove"]).ended(2);
+    let unknown = sandbox.autonomy(["rollback", "checkpoint-20261120_180001-befor-the-moove"]).ended(2);
     assert!(unknown.stderr.contains("nearest") && unknown.stderr.contains("-before-the-move"), "{unknown}");
     let nowhere = Sandbox::new();
-    insta::assert_snapshot!(nowhere.autonomy(["rollback", "--last"]).ended(2), @"");
-    insta::assert_snapshot!(nowhere.autonomy(["rollback"]).ended(2), @"");
-    insta::assert_snapshot!(nowhere.autonomy(["rollback", "--undo", "--yes"]).ended(2), @"");
+    insta::assert_snapshot!(nowhere.autonomy(["rollback", "--last"]).ended(2), @r"
+    exit 2
+    --- stderr
+    error: this work tree has no checkpoint
+    hint: `autonomy checkpoint` takes one
+    ");
+    insta::assert_snapshot!(nowhere.autonomy(["rollback"]).ended(2), @r"
+    exit 2
+    --- stderr
+    error: nothing says where to go back to
+    hint: `autonomy rollback --last`, or `autonomy checkpoint list`
+    ");
+    insta::assert_snapshot!(nowhere.autonomy(["rollback", "--undo", "--yes"]).ended(2), @r"
+    exit 2
+    --- stderr
+    error: there is no rollback to undo in this work tree
+    ");
 }
 
 #[test]
@@ -113,16 +137,38 @@ fn a_rollback_shows_its_plan_and_waits_for_a_person() {
     let before = sandbox.belongings();
     let refs = sandbox.git(["for-each-ref"]);
     let waits = sandbox.autonomy(["rollback", "start"]).ended(3);
-    insta::assert_snapshot!(waits, @"");
+    insta::assert_snapshot!(waits, @r"
+    exit 3
+    --- stdout
+    delete   deep/new  (it was not there)
+    restore  file  (it differs)
+    --- stderr
+    Back to checkpoint-20261120_180001-start (2026-11-20 18:00: start): 1 to restore, 1 to delete, 1 in the index
+    Next: the same command with `--yes` carries this out
+    ");
     let json = sandbox.autonomy(["rollback", "start", "--json"]).ended(3).json();
     assert_eq!((&json["restore"], &json["delete"], &json["staged"]), (&1.into(), &1.into(), &1.into()));
     let dry = sandbox.autonomy(["rollback", "start", "--dry-run"]).ok();
     assert_eq!(dry.stdout, waits.stdout);
     sandbox.belongings().assert_same(&before, &[]);
     assert_eq!(sandbox.git(["for-each-ref"]), refs);
-    insta::assert_snapshot!(sandbox.autonomy(["rollback", "start", "--yes"]).ok(), @"");
-    insta::assert_snapshot!(sandbox.autonomy(["rollback", "start", "--yes"]).ok(), @"");
-    insta::assert_snapshot!(sandbox.autonomy(["rollback", "--undo", "--yes"]).ok(), @"");
+    insta::assert_snapshot!(sandbox.autonomy(["rollback", "start", "--yes"]).ok(), @r"
+    exit 0
+    --- stderr
+    Went back to checkpoint-20261120_180001-start: 2 paths, 1 in the index
+    Next: `autonomy rollback --undo` takes it back
+    ");
+    insta::assert_snapshot!(sandbox.autonomy(["rollback", "start", "--yes"]).ok(), @r"
+    exit 0
+    --- stderr
+    Nothing to do: the work tree is as it was at checkpoint-20261120_180001-start (2026-11-20 18:00: start)
+    ");
+    insta::assert_snapshot!(sandbox.autonomy(["rollback", "--undo", "--yes"]).ok(), @r"
+    exit 0
+    --- stderr
+    Went back to auto/clone/1: 2 paths, 1 in the index
+    Next: `autonomy rollback --undo` takes it back
+    ");
     sandbox.belongings().assert_same(&before, &[]);
 }
 
@@ -197,8 +243,13 @@ fn tasks_whose_proof_was_undone_are_open_again_until_that_is_undone() {
 fn what_another_live_session_wrote_last_is_kept() {
     let sandbox = Sandbox::new();
     sandbox.autonomy(["checkpoint", "start"]).ok();
-    let start = |name: &str| sandbox.autonomy(["session", "start", name]).ok().stdout.trim().to_owned();
-    let (mine, theirs) = (start("mine"), start("theirs"));
+    let mine = sandbox.autonomy(["session", "start", "mine"]).ok().stdout.trim().to_owned();
+    sandbox.git(["worktree", "add", "--quiet", "../linked", "-b", "side"]);
+    let mut elsewhere = sandbox.command(["session", "start", "theirs"]);
+    elsewhere.current_dir(sandbox.work().parent().expect("a parent").join("linked"));
+    let theirs = sandbox.run(&mut elsewhere).ok().stdout.trim().to_owned();
+    let binding = |session: &str| sandbox.path(format!(".git/autonomy/sessions/{session}/binding.yaml"));
+    fs::copy(binding(&mine), binding(&theirs)).expect("both work here from now on");
     sandbox.write("file", "theirs\n");
     sandbox.write("new", "mine\n");
     let side = |text: &str| Some(Side { mode: Mode::File, oid: Oid::new(text.repeat(40)).expect("forty digits") });
@@ -261,7 +312,7 @@ fn neither_needs_a_readable_store() {
     sandbox.autonomy(["checkpoint", "start"]).ok();
     sandbox.write("file", "other\n");
     let log: PathBuf = sandbox.path(".git/autonomy/clone/log.yaml");
-    fs::write(&log, "--- not an event\n--- nor this\n").expect("the log can be damaged");
+    fs::write(&log, "--- {\"seq\":1,\"end\":true}\n").expect("the log can be damaged");
     let back = sandbox.autonomy(["rollback", "--last", "--yes"]).ok();
     assert!(back.stderr.contains("autonomy cannot write this down"), "{back}");
     assert_ne!(sandbox.read("file"), "other\n");
@@ -274,7 +325,6 @@ fn neither_needs_a_readable_store() {
 fn settings_that_cannot_be_read_and_a_missing_identity_stop_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write(".claude/autonomy.toml", "version = \n");
-    sandbox.git(["config", "--unset-all", "user.name"]);
     let nobody = sandbox.base().join("home/.gitconfig");
     fs::write(&nobody, "").expect("the sandbox is writable");
     sandbox.autonomy(["checkpoint", "start"]).ok();

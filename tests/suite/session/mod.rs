@@ -286,7 +286,8 @@ fn ended_sessions_are_known_by_what_was_committed_or_pinned() {
     let ended = sandbox.autonomy(["session", "end", "-m", "It works"]).ok();
     insta::assert_snapshot!(ended.stderr, @r"
     Ended session 20261120_180004-first as completed after under a minute
-    Committed its state on main as 061db45566
+    Its last report is .claude/sessions/20261120_180004-first/reports/20261120_180005.md
+    Committed its state on main as 29005893bd
     Next: `autonomy session diff 20261120_180004-first`
     ");
     sandbox.autonomy(["session", "status"]).ended(1);
@@ -368,7 +369,7 @@ fn a_session_is_compared_with_its_start() {
         +1     -1  docs/TODO.md
            binary  new.bin
         +2     -0  src/lib.rs
-    3 files, +3 -1 from ba64a59893 to ae9e28efdf
+    3 files, +3 -1 from ba64a59893 to 5a43373b22
     4 commits, 2 by autonomy; tests +1
     closed in docs/TODO.md: one
     ");
