@@ -17,6 +17,7 @@ use crate::{
             layout::{self, Private},
             ledger::Ledger,
             lock::CloneLock,
+            log::Log,
             sealed,
             write::{self, Durability},
         },
@@ -301,6 +302,7 @@ impl StateFiles {
             }
         }
         let Some(session) = ledger.session() else { return Ok(gathered) };
+        gathered.add_records_from_before(ledger, parent)?;
         for (path, digest) in &ledger.state().sealed {
             let there = match parent {
                 Some(parent) => git.side_at(parent, &TreePath::new(path.as_str())?)?.is_some(),
@@ -325,6 +327,28 @@ impl StateFiles {
             gathered.add_pages(ledger, session)?;
         }
         Ok(gathered)
+    }
+
+    /// Records that were made without a session, such as tasks imported before it: no other commit would carry them.
+    fn add_records_from_before(&mut self, ledger: &Ledger<'_>, parent: Option<&Oid>) -> Result<()> {
+        let (workspace, Some(parent)) = (ledger.workspace(), parent) else { return Ok(()) };
+        let private = Private::of(workspace.common_directory());
+        let Some(log) = Log::open(&private.clone_log(), layout::CLONE)? else { return Ok(()) };
+        for (path, record) in &log.state().records {
+            let place = write::inside(workspace.root(), path)?;
+            let known = self.files.contains_key(path) || ledger.state().records.contains_key(path);
+            if known || record.bytes != record.file || workspace.git()?.side_at(parent, &TreePath::new(path.as_str())?)?.is_some()
+            {
+                continue;
+            }
+            if let Some(content) = write::read_capped(&place, bytes::CAP)?
+                && Digest::of(&content) == record.file
+            {
+                self.matters = true;
+                self.files.insert(path.clone(), content);
+            }
+        }
+        Ok(())
     }
 
     /// The session's pages, which only the commit that ends it carries.

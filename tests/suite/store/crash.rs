@@ -161,8 +161,10 @@ impl Ground {
             let entry = entry.unwrap();
             let path = entry.path().strip_prefix(self.sandbox.work()).unwrap();
             let name = path.to_string_lossy();
-            // Journals are read above; `session_env.sh` is a convenience of the start that `session env` prints again.
-            let elsewhere = path.starts_with(".git") || name.contains("/journal/") || name.ends_with("session_env.sh");
+            // Journals are read above; `session_env.sh` is a convenience of the start that `session env` prints again; the
+            // last report is saved before the session ends, and stays true when the end has to be asked for again.
+            let elsewhere =
+                path.starts_with(".git") || ["/journal/", "/reports/", "session_env.sh"].iter().any(|part| name.contains(part));
             if entry.file_type().is_file() && !elsewhere {
                 view.insert(format!("file {}", path.display()), without_times(&fs::read_to_string(entry.path()).unwrap()));
             }
@@ -185,6 +187,10 @@ fn facts(text: &str) -> String {
     for line in text.lines().filter_map(|line| line.strip_prefix("--- ")) {
         let mut event: Value = serde_json::from_str(line).unwrap();
         let fields = event.as_object_mut().unwrap();
+        // The last report of a session is saved, whole, before the session ends; a second try at the end saves another.
+        if fields.get("file").and_then(Value::as_str).is_some_and(|file| file.contains("/reports/")) {
+            continue;
+        }
         for field in ["seq", "at", "prev", "end", "actor", "intent", "commit", "outcome"] {
             fields.remove(field);
         }

@@ -87,3 +87,12 @@ fn on_a_detached_head_the_state_waits_in_the_log() {
     sandbox.git(["switch", "-q", "main"]);
     assert!(matches!(commit(&sandbox), Outcome::Committed { .. }));
 }
+
+#[test]
+fn a_session_commits_what_was_recorded_before_it_began() {
+    let sandbox = repository();
+    write_record(&sandbox, ONE, &task("One", "open"));
+    sandbox.autonomy(["session", "start"]).ok();
+    assert_eq!(sandbox.status(), "", "the task is in the session's first commit");
+    assert!(sandbox.git(["show", "--format=", "--name-only", "HEAD"]).contains(ONE));
+}
