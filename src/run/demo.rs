@@ -191,7 +191,7 @@ impl Show<'_> {
     fn sum_up(&mut self) -> Result<()> {
         self.say("What a person reads in the morning:");
         let told: &[&str] = if table::verb("report").is_some() { &["report"] } else { &["session", "status"] };
-        self.own(told, Shown::Last(7))?;
+        self.own(told, Shown::Last(4))?;
         self.say(&format!(
             "Look around: `cd {}`; `HOME={}` is the demo's person.",
             self.work.display(),
@@ -232,6 +232,10 @@ impl Show<'_> {
         let tell = &mut self.tell;
         let ran = process::run(&program, &mut |heard| {
             let Heard::Line(stream, line) = heard else { return Ok(()) };
+            // What to type next is said by the demo itself.
+            if line.starts_with("Next: ") {
+                return Ok(());
+            }
             let is_step = stream == Stream::Out || !(line.starts_with("  ") || line.ends_with(')') && line.contains(": green"));
             match shown {
                 Shown::All => tell(&format!("  {line}")),

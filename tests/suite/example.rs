@@ -33,6 +33,6 @@ fn the_finished_session_is_read_whole() {
     assert_eq!(errors, 0, "{verified}");
     let listed = sandbox.autonomy(["session", "list"]).ok().stdout;
     assert!(listed.contains("completed"), "{listed}");
-    let tasks = sandbox.autonomy(["task", "list", "--json"]).ok().stdout;
-    assert_eq!(tasks.matches("\"title\"").count(), 4, "{tasks}");
+    let tasks = sandbox.autonomy(["task", "list"]).ok().stdout;
+    assert!(tasks.contains("Choose a licence"), "{tasks}");
 }

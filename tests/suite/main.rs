@@ -7,6 +7,9 @@
 
 mod agents;
 mod bad_input;
+mod client;
+mod demo;
+mod example;
 mod readme;
 mod repositories;
 mod run;
