@@ -14,6 +14,7 @@ use crate::model::{
     event::{Continues, Event, FORMAT, Fact, SessionOutcome, TIMED_OUT, Verdict, genesis},
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
     intent::{Intent, Settlement},
+    plan::progress::Progress as Headway,
     refusal::Refusal,
     time::{Lapse, Timestamp},
 };
@@ -349,6 +350,8 @@ pub struct State {
     pub gates: BTreeMap<GateName, GateState>,
     /// The last run.
     pub run: Option<Run>,
+    /// How far it has come.
+    pub headway: Headway,
     /// Runs in all.
     pub runs: u64,
     /// Attempts in all.
@@ -406,6 +409,7 @@ impl State {
             rollbacks: Newest::default(),
             gates: BTreeMap::new(),
             run: None,
+            headway: Headway::default(),
             runs: 0,
             steps: 0,
             spent: Spent::default(),
@@ -491,6 +495,7 @@ impl State {
 
     fn fold(&mut self, event: &Event) {
         let (seq, at) = (event.seq, event.at);
+        self.headway.take(&event.fact, at);
         match &event.fact {
             Fact::CloneStarted { format } => self.format = *format,
             Fact::SessionStarted { format, session, title, goal, constraints, max, branch, head, person, continues, parent } => {

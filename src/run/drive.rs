@@ -23,7 +23,7 @@ use crate::{
         event::Fact,
         id::{AgentName, GateName, RunId, SessionId, TaskId},
         intent::{Intent, Settlement},
-        plan::{Next, Outlook, Plan, Reach, advance, ending::Ending, progress::Progress},
+        plan::{Next, Outlook, Plan, Reach, advance, ending::Ending},
         refusal::Refusal,
         settings::{AgentProfile, Driver},
         task::progress::Progress as Standing,
@@ -136,6 +136,7 @@ struct Choice {
 /// Refuses what [`run`] refuses before it begins.
 pub fn prospect(workspace: &Workspace, request: &Request) -> Result<Prospect> {
     let Choice { name, profile, gates, plan } = choose(workspace, request)?;
+    in_force::demand_hooks(workspace)?;
     let board = Board::read(workspace)?;
     let wanted = |id: &TaskId| plan.task.as_ref().is_none_or(|only| only == id);
     let ready = board.holdings.ready().into_iter().filter(|task| wanted(&task.id));
@@ -225,6 +226,7 @@ pub fn run(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn
     let choice = choose(workspace, request)?;
     demand_containment(workspace, request, &choice)?;
     may_commit(workspace)?;
+    in_force::demand_hooks(workspace)?;
     let own_program = process::own_program()?;
     let agent = profile::driver(&choice.name, &choice.profile, &VERBS, &own_program, workspace.environment().directory())?;
     let waiting = gate::waiting(&choice.gates);
@@ -256,7 +258,7 @@ pub fn run(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn
             return Err(error);
         }
     };
-    let progress = stage.progress()?;
+    let progress = stage.progress();
     stage.transaction.tick();
     stage.transaction.append_facts(&[Fact::RunEnded { run: run.clone(), reason: ending.word().to_owned() }])?;
     let took = stage.transaction.at().since(progress.started);
@@ -319,8 +321,7 @@ fn is_unfinished(workspace: &Workspace) -> Result<bool> {
     if workspace.belongs_to()?.is_none() {
         return Ok(false);
     }
-    let events = Transaction::of_session(workspace)?.log().events()?;
-    Ok(Progress::of(events.iter().map(|(event, _)| event)).current.is_some())
+    Ok(Transaction::of_session(workspace)?.state().headway.current.is_some())
 }
 
 /// Says that the run begins; ends what a run that died has left behind.
@@ -376,7 +377,7 @@ fn switch(transaction: &mut Transaction<'_>, name: &str, tell: &mut dyn FnMut(&s
 fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
     loop {
         stage.listen()?;
-        let progress = stage.progress()?;
+        let progress = stage.progress();
         let outlook = match &progress.current {
             Some(_) => Outlook::Blocked,
             None => outlook(stage.workspace(), &stage.plan)?,

@@ -42,6 +42,7 @@ use crate::{
     },
     ops::{
         judge::gate,
+        session::stop::heed,
         setup::in_force::GateInForce,
         tell::prompt,
         work::{board::Board, task::start::ask_first},
@@ -112,9 +113,8 @@ impl<'a, 't> Stage<'a, 't> {
     }
 
     /// How far the run has come, by its log.
-    pub(in crate::run) fn progress(&self) -> Result<Progress> {
-        let events = self.transaction.log().events()?;
-        Ok(Progress::of(events.iter().map(|(event, _)| event)))
+    pub(in crate::run) fn progress(&self) -> Progress {
+        self.transaction.state().headway.clone()
     }
 
     /// Hears what others wrote into the log, and writes down a request to stop that came by a signal.
@@ -196,8 +196,9 @@ impl<'a, 't> Stage<'a, 't> {
         self.transaction.append_facts(&facts)?;
         failpoint::reach("run.step").doing("begin an attempt in", workspace.root())?;
         self.say(&format!("{title}: try {number} of {}", self.plan.tries));
-        if current.is_none() {
-            let back = edge::bring_back(&self.transaction, task)?;
+        // A run that died right after it began has not brought it back yet.
+        if current.is_none_or(|current| current.own.is_empty() && current.tries == 0) {
+            let back = edge::bring_back(&mut self.transaction, task)?;
             if back > 0 {
                 self.say(&format!("  {back} paths of its parked work are back"));
             }
@@ -280,11 +281,11 @@ impl<'a, 't> Stage<'a, 't> {
                     tell(&format!("  {} {}", quote::line(&name, 30), quote::line(&target.unwrap_or_default(), 80)));
                     transaction.tick();
                     transaction.append_facts(&[Fact::ToolUsed { tool: quote::line(&name, 100), step: Some(step.clone()) }])?;
-                    stop_when_asked(transaction, stop)?;
+                    heed(transaction, stop)?;
                 }
                 Signal::LimitNear { limit, percent, .. } => tell(&format!("  the usage limit {limit} is at {percent}%")),
                 Signal::Retrying { attempt, .. } => tell(&format!("  the model's server does not answer; try {attempt}")),
-                Signal::Beat => stop_when_asked(transaction, stop)?,
+                Signal::Beat => heed(transaction, stop)?,
                 Signal::Client(_) | Signal::Usage(_) => {}
             }
             Ok(())
@@ -360,14 +361,6 @@ struct Work<'a> {
     known: bool,
     prompt: &'a str,
     recorder: &'a RefCell<Option<Recorder>>,
-}
-
-fn stop_when_asked(transaction: &mut Transaction<'_>, stop: &Stop) -> Result<()> {
-    transaction.catch_up()?;
-    if transaction.state().run.as_ref().is_some_and(|run| run.stop_asked) {
-        stop.tell();
-    }
-    Ok(())
 }
 
 /// The facts that tell what changed, in events that are not too long.

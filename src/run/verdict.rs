@@ -1,8 +1,6 @@
 //! What follows from an attempt that came to its end: the gates' judgement, the commit and the checkpoint of a task that is
 //! done, or its parking.
 
-use std::collections::BTreeSet;
-
 use crate::{
     host::{
         Doing as _, Error, Result, confined, failpoint,
@@ -15,8 +13,7 @@ use crate::{
     model::{
         change::{ChangeKind, TreePath},
         event::{Fact, Verdict},
-        id::{DecisionId, Oid, TaskId},
-        intent::Settlement,
+        id::{Oid, TaskId},
         plan::{
             ending::Ending,
             progress::{Current, Progress},
@@ -28,6 +25,7 @@ use crate::{
     },
     ops::{
         judge::gate::{self, Judged, Ran},
+        setup::in_force,
         work::{
             board::Board,
             task::{
@@ -72,7 +70,7 @@ impl Stage<'_, '_> {
                 return self.park(current, &why);
             }
             Standing::Cancelled => {
-                edge::put_aside(&mut self.transaction, &current.task, &current.base, &current.own)?;
+                edge::put_aside(&mut self.transaction, current)?;
                 let why = "it was cancelled while it was worked on".to_owned();
                 return self.transaction.append_facts(&[Fact::TaskCancelled { task: current.task.clone(), why }]);
             }
@@ -83,7 +81,7 @@ impl Stage<'_, '_> {
             let why = format!("it changed `{}`, which had changes that are not committed", theirs.join("`, `"));
             return self.park(current, &why);
         }
-        if current.own.is_empty() && !self.left_records(current)? {
+        if current.own.is_empty() && !current.recorded {
             self.failing = vec![("the last try".to_owned(), "it changed nothing".to_owned())];
             return self.fail(current, "it changed nothing");
         }
@@ -110,19 +108,6 @@ impl Stage<'_, '_> {
                 self.fail(current, &why)
             }
         }
-    }
-
-    /// Whether the attempt wrote a decision, a note, a question or a task.
-    fn left_records(&self, current: &Current) -> Result<bool> {
-        let events = self.transaction.log().events()?;
-        let begun = |fact: &Fact| matches!(fact, Fact::StepStarted { step, .. } if *step == current.step);
-        let after = events.iter().skip_while(|(event, _)| !begun(&event.fact));
-        Ok(after.into_iter().any(|(event, _)| {
-            matches!(
-                event.fact,
-                Fact::DecisionRecorded { .. } | Fact::NoteAdded { .. } | Fact::QuestionAsked { .. } | Fact::TaskAdded { .. }
-            )
-        }))
     }
 
     /// Ticks the box of the check-list that the task came from, when the person left that file as committed. Hands back the
@@ -180,8 +165,12 @@ impl Stage<'_, '_> {
             .collect();
         let mut proven = !ran.is_empty() && !ran.iter().any(|one| is_red(&one));
         if task.acceptance.iter().any(|one| matches!(one, Acceptance::Command { .. })) {
-            let outcome = verify::verify(workspace, &verify::Request { task: task.id.to_string() })?;
+            let outcome = verify::verify_until(workspace, &verify::Request { task: task.id.to_string() }, self.stop);
             self.transaction.catch_up()?;
+            if outcome.is_err() && self.stop.is_told() {
+                return Ok(Judgement::Stopped);
+            }
+            let outcome = outcome?;
             for check in outcome.checks {
                 match check {
                     Check::Ran { entry, verdict: Verdict::Green, took, .. } => self.say(&format!("{entry}: green ({took})")),
@@ -216,7 +205,7 @@ impl Stage<'_, '_> {
 
     /// Gives a task up for now: pins its work, puts its own paths back, and says where the work is.
     pub(in crate::run) fn park(&mut self, current: &Current, why: &str) -> Result<()> {
-        let reference = edge::put_aside(&mut self.transaction, &current.task, &current.base, &current.own)?;
+        let reference = edge::put_aside(&mut self.transaction, current)?;
         failpoint::reach("run.parked").doing("park a task in", self.workspace().root())?;
         let kept = reference.as_ref().map_or(String::new(), |reference| format!("; its work is kept at `{reference}`"));
         self.say(&format!("parked: {why}{kept}"));
@@ -228,15 +217,22 @@ impl Stage<'_, '_> {
     pub(in crate::run) fn land(&mut self, current: &Current) -> Result<Option<Ending>> {
         let board = Board::read(self.workspace())?;
         let title = board.holdings.title_of(&current.task).to_owned();
-        let rounds = if self.is_committed(current)? { 0 } else { TRIES };
+        let rounds = if current.committed { 0 } else { TRIES };
         for round in 1..=rounds {
             let publication = self.publication(current, &title)?;
+            if !publication.code.is_empty()
+                && let Err(Error::Refused(refusal)) = in_force::demand_hooks(self.workspace())
+            {
+                return Ok(Some(Ending::CannotCommit { why: refusal.message }));
+            }
             match publish::publish(&mut self.transaction, &publication) {
                 Ok(Published::Committed { commit, branch, .. }) => {
                     self.say(&format!("committed {} on `{branch}`: {title}", commit.short()));
                     break;
                 }
                 Ok(Published::Nothing | Published::Waits { .. }) => break,
+                // A hook that was ended with us has not judged; the next run commits.
+                Err(Error::Refused(_)) if self.stop.is_told() => return Ok(Some(Ending::Stopped)),
                 Err(Error::Refused(refusal)) if may_pass(&refusal) && round < TRIES => {}
                 Err(Error::Refused(refusal)) if may_pass(&refusal) => {
                     return Ok(Some(Ending::CannotCommit { why: refusal.message }));
@@ -257,22 +253,13 @@ impl Stage<'_, '_> {
         Ok(None)
     }
 
-    /// Whether a commit was made since the task was said to be done: by a run that died right after.
-    fn is_committed(&self, current: &Current) -> Result<bool> {
-        let events = self.transaction.log().events()?;
-        let said = |fact: &Fact| matches!(fact, Fact::TaskDone { task, .. } if *task == current.task);
-        let made = |fact: &Fact| matches!(fact, Fact::IntentSettled { outcome: Settlement::Done { commit: Some(_) }, .. });
-        Ok(events.iter().rev().take_while(|(event, _)| !said(&event.fact)).any(|(event, _)| made(&event.fact)))
-    }
-
     /// Exactly the task's own paths, as far as they are not as committed.
     fn publication(&mut self, current: &Current, title: &str) -> Result<Publication> {
         let git = self.workspace().git()?;
-        let own: BTreeSet<TreePath> = self.progress()?.current.map_or_else(BTreeSet::new, |current| current.own);
         let now = edge::snapshot(&mut self.transaction, &current.task)?;
         let head: Option<Oid> = git.head()?.commit().cloned();
         let changes = git.changes(head.as_ref(), &now.commit)?;
-        let code = changes.into_iter().filter(|change| own.contains(&change.path)).map(|change| PathContent {
+        let code = changes.into_iter().filter(|change| current.own.contains(&change.path)).map(|change| PathContent {
             content: match change.kind() {
                 ChangeKind::Deleted => Content::Deleted,
                 ChangeKind::Added | ChangeKind::Modified | ChangeKind::Mode | ChangeKind::Type => Content::WorkTree,
@@ -287,22 +274,10 @@ impl Stage<'_, '_> {
             subject: quote::line(title, 72),
             body: Some(body.join("\n")),
             code,
-            decisions: self.decisions(current)?,
+            decisions: current.decisions.clone(),
             checkpoint,
+            stop: self.stop.clone(),
         })
-    }
-
-    /// The decisions that were recorded since the first attempt at the task.
-    fn decisions(&self, current: &Current) -> Result<Vec<DecisionId>> {
-        let events = self.transaction.log().events()?;
-        let begun = |fact: &Fact| matches!(fact, Fact::StepStarted { snapshot, .. } if *snapshot == current.base);
-        let after = events.into_iter().skip_while(|(event, _)| !begun(&event.fact));
-        Ok(after
-            .filter_map(|(event, _)| match event.fact {
-                Fact::DecisionRecorded { decision, .. } => Some(decision),
-                _ => None,
-            })
-            .collect())
     }
 
     /// A task that was said to be done is not.

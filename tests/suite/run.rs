@@ -1,5 +1,7 @@
 //! `autonomy run` with recordings: what it commits, what it leaves alone, and how it goes on after it was killed.
 
+mod parking;
+
 use crate::sandbox::Sandbox;
 
 /// A repository with one gate of the person's own (`check.sh`), an agent that plays `recording`, and `tasks`.
@@ -55,20 +57,6 @@ fn a_red_gate_sends_the_work_back_and_a_green_one_commits_exactly_what_was_chang
     assert_eq!(sandbox.git(["tag", "--list", "checkpoint-*-greet"]).lines().count(), 1);
     let shown = sandbox.autonomy(["task", "list", "--json"]).ok().stdout;
     assert!(!shown.contains("\"open\""), "{shown}");
-}
-
-#[test]
-fn after_the_last_try_a_task_is_parked_and_comes_back_with_its_work() {
-    let sandbox = stage(GREET, &["Break", "Greet"]);
-    let said = sandbox.autonomy(["run"]).ended(1);
-    assert!(said.stderr.contains("3 tries failed; the last: gate check is red"), "{}", said.stderr);
-    assert!(said.stdout.starts_with("1 done, 1 parked or waiting, 5 attempts"), "{}", said.stdout);
-    assert!(!sandbox.exists("broken.txt") && sandbox.exists("greeting.txt"));
-    let pins = sandbox.git(["for-each-ref", "--format=%(refname)", "refs/autonomy/parked/"]);
-    assert_eq!(sandbox.git(["show", &format!("{}:broken.txt", pins.trim())]), "WRONG");
-    sandbox.autonomy(["task", "resume", "Break"]).ok();
-    let said = sandbox.autonomy(["run", "--max-steps", "1"]).ended(6);
-    assert!(said.stderr.contains("1 paths of its parked work are back"), "{}", said.stderr);
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl<'a> Program<'a> {
             input: b"",
             limit: Duration::from_mins(10),
             grace: GRACE,
-            beat: Duration::from_secs(15),
+            beat: Duration::from_secs(1),
             step: None,
             output: None,
             kept: KEPT,

@@ -49,6 +49,8 @@ pub struct Publication {
     pub decisions: Vec<DecisionId>,
     /// The last checkpoint before it.
     pub checkpoint: Option<CheckpointName>,
+    /// Ends hooks and signing.
+    pub stop: Stop,
 }
 
 /// What came of it.
@@ -142,8 +144,7 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
         staged: if publication.code.is_empty() { Staged::Replace } else { Staged::Refuse },
     };
     // Hooks and signing run here, so no lock is held yet.
-    let stop = Stop::default();
-    let Some(prepared) = git.prepare(&request, environment, &stop)? else { return Ok(Published::Nothing) };
+    let Some(prepared) = git.prepare(&request, environment, &publication.stop)? else { return Ok(Published::Nothing) };
     let lock = CloneLock::take(&Private::of(workspace.common_directory()).lock())?;
     let now = git.head()?;
     if now.reference().as_ref() != Some(&branch) || now.commit() != parent.as_ref() {
@@ -171,7 +172,7 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
         carry_out(ledger, seq, &intent)?;
     }
     drop(lock);
-    if let Err(error) = git.after_commit(&request, environment, &stop) {
+    if let Err(error) = git.after_commit(&request, environment, &publication.stop) {
         workspace.notice(error.to_string());
     }
     Ok(Published::Committed {

@@ -51,6 +51,8 @@ pub struct Prepared {
     pub checkpoint: Checkpoint,
     /// The side commit.
     pub commit: Oid,
+    /// The tree outside `.claude/`.
+    pub evidence: Oid,
     /// The full name of the ref that will hold it.
     pub reference: String,
     /// What the ref will point at.
@@ -136,10 +138,7 @@ pub fn prepare(
     })?;
     let object = side.tag.clone().unwrap_or_else(|| side.commit.clone());
     let pending = pending_ref(&side.commit);
-    match git.find_ref(&pending)? {
-        Some(there) if there == object => {}
-        there => git.update_ref(&pending, &object, there.as_ref(), "")?,
-    }
+    pin(workspace, &pending, &object)?;
     failpoint::reach("snapshot.pinned").doing("take a snapshot of", workspace.root())?;
     let fact = Fact::CheckpointMade {
         name: checkpoint.name.clone(),
@@ -147,12 +146,12 @@ pub fn prepare(
         object: object.clone(),
         commit: side.commit.clone(),
         tree: checkpoint.tree.clone(),
-        evidence,
+        evidence: evidence.clone(),
         reason: asked.kind,
         summary: Some(checkpoint.summary.clone()),
         task: checkpoint.task.clone(),
     };
-    Ok(Prepared { checkpoint, commit: side.commit, reference, object, fact })
+    Ok(Prepared { checkpoint, commit: side.commit, evidence, reference, object, fact })
 }
 
 /// Sets the ref of a snapshot whose event is in the log, and takes the pending one away.
@@ -216,6 +215,18 @@ pub fn finish_under(workspace: &Workspace) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Keeps a snapshot under a further ref, whatever that held before.
+///
+/// # Errors
+/// Fails when the ref cannot be written.
+pub fn pin(workspace: &Workspace, reference: &str, commit: &Oid) -> Result<()> {
+    let git = workspace.git()?;
+    match git.find_ref(reference)? {
+        Some(there) if there == *commit => Ok(()),
+        there => git.update_ref(reference, commit, there.as_ref(), ""),
+    }
 }
 
 fn pending_ref(commit: &Oid) -> String {

@@ -4,11 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{
     agent::Outcome,
     change::TreePath,
-    event::{Event, Fact, Verdict},
-    id::{ClientId, GateName, Oid, RunId, StepId, TaskId},
+    checkpoint::CheckpointKind,
+    event::{Fact, Verdict},
+    id::{ClientId, DecisionId, GateName, Oid, RunId, StepId, TaskId},
+    intent::{Intent, Settlement},
     time::{Lapse, Timestamp},
 };
 
@@ -22,7 +26,7 @@ pub const UNKNOWN_RESET: Lapse = Lapse::minutes(30);
 pub const OVERLOADED: Lapse = Lapse::minutes(2);
 
 /// How far a run has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// The run; none before the first.
     pub run: Option<RunId>,
@@ -48,7 +52,7 @@ pub struct Progress {
 }
 
 /// A task under way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Current {
     /// Which.
     pub task: TaskId,
@@ -66,12 +70,21 @@ pub struct Current {
     pub own: BTreeSet<TreePath>,
     /// What the last try failed for.
     pub feedback: Option<String>,
+    /// The decisions that were recorded since the first attempt at it.
+    pub decisions: Vec<DecisionId>,
+    /// Whether its last attempt left a record: a decision, a note, a question or a task.
+    pub recorded: bool,
+    /// Whether a commit was made since it was said to be done.
+    pub committed: bool,
+    /// The snapshot of its work, when that was put aside.
+    pub aside: Option<Oid>,
     /// What comes next.
     pub phase: Phase,
 }
 
 /// Where the task under way stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
 pub enum Phase {
     /// An attempt was begun, and its end is not known.
     Running,
@@ -119,16 +132,6 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Folds all events of a log.
-    #[must_use]
-    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
-        let mut progress = Self::default();
-        for event in events {
-            progress.take(&event.fact, event.at);
-        }
-        progress
-    }
-
     /// Folds one fact that happened `at`.
     pub fn take(&mut self, fact: &Fact, at: Timestamp) {
         match fact {
@@ -154,6 +157,10 @@ impl Progress {
                     client: None,
                     own: BTreeSet::new(),
                     feedback: None,
+                    decisions: Vec::new(),
+                    recorded: false,
+                    committed: false,
+                    aside: None,
                     phase: Phase::Running,
                 };
                 let current = before.unwrap_or(fresh);
@@ -161,6 +168,8 @@ impl Progress {
                     step: step.clone(),
                     snapshot: snapshot.clone(),
                     client: client.clone(),
+                    recorded: false,
+                    aside: None,
                     phase: Phase::Running,
                     ..current
                 });
@@ -179,8 +188,35 @@ impl Progress {
             }),
             // A task that was done is open again because its work could not be committed.
             Fact::TaskReopened { task, .. } => self.with(task, |current| current.phase = Phase::Again),
-            Fact::TaskDone { task, .. } => self.with(task, |current| current.phase = Phase::Landing),
-            Fact::CheckpointMade { task: Some(task), name: Some(_), .. } => {
+            Fact::TaskDone { task, .. } => self.with(task, |current| {
+                current.committed = false;
+                current.phase = Phase::Landing;
+            }),
+            Fact::DecisionRecorded { decision, .. } => {
+                if let Some(current) = &mut self.current {
+                    current.recorded = true;
+                    current.decisions.push(decision.clone());
+                }
+            }
+            Fact::NoteAdded { .. } | Fact::QuestionAsked { .. } | Fact::TaskAdded { .. } => {
+                if let Some(current) = &mut self.current {
+                    current.recorded = true;
+                }
+            }
+            Fact::IntentFormed { intent: Intent::Rollback { to, safety, .. } } => {
+                // What an agent takes back while it works is its own affair.
+                if let Some(current) = self.current.as_mut().filter(|current| current.phase != Phase::Running)
+                    && current.base == *to
+                {
+                    current.aside = Some(safety.clone());
+                }
+            }
+            Fact::IntentSettled { outcome: Settlement::Done { commit: Some(_) }, .. } => {
+                if let Some(current) = &mut self.current {
+                    current.committed = true;
+                }
+            }
+            Fact::CheckpointMade { task: Some(task), reason: CheckpointKind::Task, .. } => {
                 self.with(task, |current| current.phase = Phase::Noting);
             }
             Fact::ProgressAdded { task: Some(task), .. } if self.is_at(task, |phase| *phase == Phase::Noting) => {

@@ -23,7 +23,10 @@ use crate::{
         settings::{Gate, GateKind, value::CommandLine},
         time::{Lapse, Timestamp},
     },
-    ops::setup::in_force::{self, GateInForce},
+    ops::{
+        session::stop::heed,
+        setup::in_force::{self, GateInForce},
+    },
 };
 
 /// The most characters of a red gate's output that are kept with its answer; the end says most.
@@ -254,7 +257,13 @@ pub fn judge(
 }
 
 /// Runs one gate; none when it was told to stop.
-fn ask(transaction: &Transaction<'_>, own: &GateInForce, gate: &Gate, variables: &Variables, stop: &Stop) -> Result<Option<Ran>> {
+fn ask(
+    transaction: &mut Transaction<'_>,
+    own: &GateInForce,
+    gate: &Gate,
+    variables: &Variables,
+    stop: &Stop,
+) -> Result<Option<Ran>> {
     let workspace = transaction.workspace();
     let invocation = match &gate.command {
         CommandLine::Program(words) => Invocation::words(words),
@@ -278,7 +287,7 @@ fn ask(transaction: &Transaction<'_>, own: &GateInForce, gate: &Gate, variables:
         took,
         output,
     };
-    let finished = match process::run(&program, &mut |_| Ok(())) {
+    let finished = match process::run(&program, &mut |_| heed(transaction, stop)) {
         Ok(finished) => finished,
         Err(error) if error.refusal().code == Code::Environment => {
             return Ok(Some(answer(Verdict::Broken, None, Lapse::default(), Some(error.to_string()))));

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{Result, transaction::Transaction, workspace::Workspace},
-    model::{event::Fact, id::RunId, refusal::Refusal},
+    host::{Result, process::Stop, transaction::Transaction, workspace::Workspace},
+    model::{actor::Actor, event::Fact, id::RunId, refusal::Refusal},
 };
 
 /// Nothing to say: the run is that of the session that the command belongs to.
@@ -33,4 +33,19 @@ pub fn stop(workspace: &Workspace, _request: &Request) -> Result<Outcome> {
         let facts = if run.stop_asked { Vec::new() } else { vec![Fact::RunStopAsked {}] };
         Ok((facts, Outcome { run: run.id.clone() }))
     })
+}
+
+/// Tells `stop` when a run that acts in `transaction` was asked to stop by another process. A person's own command is no run.
+///
+/// # Errors
+/// Fails when the log cannot be read.
+pub fn heed(transaction: &mut Transaction<'_>, stop: &Stop) -> Result<()> {
+    if *transaction.actor() != Actor::Autonomy {
+        return Ok(());
+    }
+    transaction.catch_up()?;
+    if transaction.state().run.as_ref().is_some_and(|run| run.ended.is_none() && run.stop_asked) {
+        stop.tell();
+    }
+    Ok(())
 }

@@ -68,6 +68,22 @@ pub fn waiting_hooks(workspace: &Workspace) -> Result<Vec<Declaration>> {
     Ok(declarations.into_iter().filter(|declaration| store.standing(declaration) != Standing::Trusted).collect())
 }
 
+/// Lets commits of code pass only where no hook runs that nobody has trusted as it is now.
+///
+/// # Errors
+/// Refuses and names such a hook, besides what [`waiting_hooks`] says.
+pub fn demand_hooks(workspace: &Workspace) -> Result<()> {
+    match waiting_hooks(workspace)?.iter().find(|one| one.kind == Kind::Hook) {
+        None => Ok(()),
+        Some(hook) => Err(Refusal::needs_person(format!(
+            "cannot commit: the {} comes with this repository and nobody has trusted it as it is now",
+            hook.label()
+        ))
+        .hint("`autonomy trust` shows what it would run")
+        .into()),
+    }
+}
+
 /// The profile of the agent `name` as it may be started now.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! `rollback`: the plan of going back to a checkpoint, carrying it out, and taking it back.
+//! `rollback`: the plan of going back to a checkpoint, carrying it out, and taking it back; for people and for runs.
 //!
 //! What happens to a path is `model::rollback`'s to decide. Memory is not rolled back: events, decisions and questions stay.
 
@@ -16,8 +16,9 @@ use crate::{
             layout::Private,
             log::Log,
             rollbacks::{self, PLAN},
-            snapshots::{self, Asked, Held, Which},
+            snapshots::{self, Asked, Held, Prepared, Which},
         },
+        transaction::Transaction,
         workspace::Workspace,
     },
     model::{
@@ -25,7 +26,7 @@ use crate::{
         change::{Side, TreePath},
         checkpoint::{CheckpointKind, Standing},
         event::Fact,
-        id::{Digest, SessionId, TaskId},
+        id::{Digest, Oid, SessionId, TaskId},
         intent::Intent,
         refusal::Refusal,
         rollback::{Action, RollbackPlan, Scope},
@@ -161,24 +162,11 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     if outcome.is_nothing() {
         return Ok(outcome);
     }
-    let json = outcome.plan.to_json();
-    let asked = Asked {
-        kind: CheckpointKind::Safety,
-        title: String::new(),
-        summary: format!("before going back to {}", outcome.checkpoint),
-        task: None,
-        standing: Standing::default(),
-        files: vec![(PLAN.to_owned(), json.clone())],
-    };
+    let asked = safety(&outcome.plan, format!("before going back to {}", outcome.checkpoint), None);
     let prepared = snapshots::prepare(workspace, &lock, journal.session(), journal.at(), present, asked)?;
     let safety = prepared.reference.trim_start_matches("refs/autonomy/").trim_start_matches("refs/tags/").to_owned();
     let done = if let Some(log) = journal.log() {
-        let digest = log.keep_exact(json.as_bytes())?;
-        let intent = Intent::Rollback { to: held.commit.clone(), safety: prepared.commit.clone(), plan: digest };
-        log.append_facts(&[prepared.fact.clone(), Fact::IntentFormed { intent: intent.clone() }])?;
-        let seq = log.state().seq;
-        snapshots::place(workspace, &prepared)?;
-        rollbacks::carry_out(log, seq, &intent)?.unwrap_or_default()
+        carry_out(log, &prepared, &outcome.plan)?
     } else {
         snapshots::place(workspace, &prepared)?;
         let restored = workspace.git()?.carry_out(&outcome.plan, workspace.environment())?;
@@ -192,6 +180,73 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         closed: done.closed,
     });
     Ok(outcome)
+}
+
+/// The snapshot of everything as it was just before; it carries the plan, by which it is taken back.
+fn safety(plan: &RollbackPlan, summary: String, task: Option<TaskId>) -> Asked {
+    Asked {
+        kind: CheckpointKind::Safety,
+        title: String::new(),
+        summary,
+        task,
+        standing: Standing::default(),
+        files: vec![(PLAN.to_owned(), plan.to_json())],
+    }
+}
+
+/// The intent, the ref of the safety snapshot, the files; whoever calls it holds the clone's lock.
+fn carry_out(log: &mut Transaction<'_>, safety: &Prepared, plan: &RollbackPlan) -> Result<rollbacks::Finished> {
+    let digest = log.keep_exact(plan.to_json().as_bytes())?;
+    let intent = Intent::Rollback { to: plan.checkpoint.clone(), safety: safety.commit.clone(), plan: digest };
+    log.append_facts(&[safety.fact.clone(), Fact::IntentFormed { intent: intent.clone() }])?;
+    let seq = log.state().seq;
+    snapshots::place(log.workspace(), safety)?;
+    Ok(rollbacks::carry_out(log, seq, &intent)?.unwrap_or_default())
+}
+
+/// A way back that a run goes by itself.
+#[derive(Clone, Debug)]
+pub struct Going {
+    /// The snapshot gone back to.
+    pub to: Oid,
+    /// Which paths are considered.
+    pub scope: Scope,
+    /// One line about it.
+    pub summary: String,
+    /// The task that is worked on.
+    pub task: TaskId,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Gone {
+    /// The snapshot of everything as it was just before.
+    pub safety: Oid,
+    /// How many paths are now as planned.
+    pub done: usize,
+}
+
+/// Goes back in a transaction that is open. What stays although it was meant is named in a notice.
+///
+/// # Errors
+/// As [`rollback`].
+pub fn go_back(transaction: &mut Transaction<'_>, going: Going) -> Result<Gone> {
+    let workspace = transaction.workspace();
+    let session = transaction.session().cloned();
+    let lock = journal::lock(workspace)?;
+    let present = journal::snapshot(workspace, session.as_ref())?;
+    let others = others(workspace, session.as_ref())?;
+    let plan = workspace.git()?.plan_rollback(&present, &going.to, &going.scope, &others)?;
+    let asked = safety(&plan, going.summary, Some(going.task));
+    let prepared = snapshots::prepare(workspace, &lock, session.as_ref(), transaction.at(), present, asked)?;
+    let finished = carry_out(transaction, &prepared, &plan)?;
+    for entry in plan.with(Action::Conflict) {
+        workspace.notice(format!("`{}` stayed as it is: {}", entry.path, entry.why.words()));
+    }
+    for held in &finished.restored.held_back {
+        workspace.notice(format!("`{}` stayed as it is: {}", held.path, held.why));
+    }
+    Ok(Gone { safety: prepared.commit, done: finished.restored.done.len() })
 }
 
 fn planned(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Result,
-        process::{self, Invocation, Program, Variables, stop_on_signals},
+        process::{self, Invocation, Program, Stop, Variables, stop_on_signals},
         store::record,
         transaction::Transaction,
         trust::TrustStore,
@@ -121,6 +121,14 @@ pub fn declarations(workspace: &Workspace) -> Result<Vec<Declaration>> {
 /// # Errors
 /// Refuses an unknown task and one without entries; fails when a program cannot be started at all.
 pub fn verify(workspace: &Workspace, request: &Request) -> Result<Outcome> {
+    verify_until(workspace, request, &stop_on_signals()?)
+}
+
+/// The same for who has a request to stop of their own.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_until(workspace: &Workspace, request: &Request, stop: &Stop) -> Result<Outcome> {
     let task = Board::read(workspace)?.task(&request.task)?.task.clone();
     if task.acceptance.is_empty() {
         return Err(Refusal::no(format!("the task {} says nothing about how it is tested", task.label()))
@@ -133,7 +141,7 @@ pub fn verify(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         checks.push(match entry {
             Acceptance::Text(_) => Check::ForPerson { entry: entry.label() },
             Acceptance::Command { command, timeout } if trusted.contains(entry) => {
-                run(workspace, &entry.label(), command, timeout.unwrap_or(LIMIT))?
+                run(workspace, &entry.label(), command, timeout.unwrap_or(LIMIT), stop)?
             }
             Acceptance::Command { .. } => Check::Untrusted { entry: entry.label() },
         });
@@ -152,14 +160,13 @@ fn trusted(workspace: &Workspace, task: &Task) -> Result<Vec<Acceptance>> {
     })
 }
 
-fn run(workspace: &Workspace, entry: &str, command: &CommandLine, limit: Lapse) -> Result<Check> {
+fn run(workspace: &Workspace, entry: &str, command: &CommandLine, limit: Lapse, stop: &Stop) -> Result<Check> {
     let invocation = match command {
         CommandLine::Program(words) => Invocation::words(words),
         CommandLine::Shell(line) => Invocation::Shell(line.clone()),
     };
-    let (variables, stop) = (Variables::inherited(workspace.environment()), stop_on_signals()?);
-    let program =
-        Program { limit: limit.0, ..Program::new(invocation, workspace.root(), &variables, workspace.secrets(), &stop) };
+    let variables = Variables::inherited(workspace.environment());
+    let program = Program { limit: limit.0, ..Program::new(invocation, workspace.root(), &variables, workspace.secrets(), stop) };
     let finished = process::run(&program, &mut |_| Ok(()))?;
     let (verdict, exit) = match finished.exit {
         Exit::Code(0) => (Verdict::Green, Some(0)),
