@@ -7,7 +7,15 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use crate::{host::environment::Environment, model::time::Timestamp};
+use rustix::{
+    io::Errno,
+    rand::{GetRandomFlags, getrandom},
+};
+
+use crate::{
+    host::{Error, Result, environment::Environment},
+    model::time::Timestamp,
+};
 
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
@@ -59,8 +67,10 @@ impl Clock {
     }
 
     /// `length` random lower-case letters and digits without look-alikes.
-    #[must_use]
-    pub fn suffix(&self, length: usize) -> String {
+    ///
+    /// # Errors
+    /// Fails when the system gives no random bytes.
+    pub fn suffix(&self, length: usize) -> Result<String> {
         let mut bytes = vec![0_u8; length];
         if let Some(seed) = &self.seed {
             for byte in &mut bytes {
@@ -71,11 +81,46 @@ impl Clock {
                 *byte = mixed.to_le_bytes()[4];
             }
         } else {
-            let mut filled = 0;
-            while filled < length {
-                filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()).unwrap_or(0);
-            }
+            fill(&mut bytes, &mut |rest| getrandom(rest, GetRandomFlags::empty()))
+                .map_err(|error| Error::while_doing("get random bytes from the system", error))?;
         }
-        bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
+        Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
+    }
+}
+
+/// Asks `source`, which says how many bytes it gave, until `bytes` are full. A signal in between is no failure; a source that
+/// gives nothing is.
+fn fill(bytes: &mut [u8], source: &mut dyn FnMut(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<()> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match source(&mut bytes[filled..]) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(given) => filled += given,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_bytes_that_do_not_come_are_an_error_and_no_endless_wait() {
+        let mut bytes = [0; 4];
+        let mut answers = vec![Ok(1), Err(Errno::INTR), Ok(3)];
+        assert_eq!(fill(&mut bytes, &mut |_| answers.pop().expect("no more than three")), Ok(()));
+        for answer in [Err(Errno::NOSYS), Ok(0)] {
+            assert!(fill(&mut bytes, &mut |_| answer).is_err());
+        }
+    }
+
+    #[test]
+    fn suffixes_of_the_machine_differ() {
+        let clock = Clock { fixed: None, seed: None };
+        let [one, two] = [(); 2].map(|()| clock.suffix(16).expect("the system has random bytes"));
+        assert!(one != two && one.len() == 16, "{one} {two}");
     }
 }

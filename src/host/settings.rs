@@ -174,6 +174,7 @@ pub fn write_user(path: &Path, text: &str) -> Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if let Some(directory) = target.parent() {
         write::make_directory(directory)?;
+        write::sweep(directory);
     }
     write::replace(&target, text.as_bytes(), Durability::Synced)
 }

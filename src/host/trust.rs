@@ -161,7 +161,7 @@ impl TrustStore {
 /// Fails when the store cannot be written.
 pub fn make_token(environment: &Environment, clock: &Clock) -> Result<String> {
     let directory = directory(environment)?;
-    let token = clock.suffix(TOKEN_LENGTH);
+    let token = clock.suffix(TOKEN_LENGTH)?;
     store(&directory, &directory.join("token.yaml"), &Token { version: VERSION, sha256: Digest::of(&token) })?;
     Ok(token)
 }
@@ -240,6 +240,7 @@ fn read<T: for<'de> Deserialize<'de>>(directory: &Path, path: &Path) -> Result<O
 fn store(directory: &Path, path: &Path, file: &impl Serialize) -> Result<()> {
     let mut private = fs::DirBuilder::new();
     private.recursive(true).mode(0o700).create(directory).doing("make the directory", directory)?;
+    write::sweep(directory);
     write::replace(path, yaml::write(file)?.as_bytes(), Durability::Synced)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).doing("set the permissions of", path)
 }

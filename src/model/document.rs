@@ -34,6 +34,19 @@ pub struct Document {
     body: usize,
 }
 
+/// The text of the file `path`, which is only for messages.
+///
+/// # Errors
+/// Refuses what is not UTF-8, naming the line and the column.
+pub fn utf8(path: &str, bytes: Vec<u8>) -> Result<String, Refusal> {
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.split(|&byte| byte == b'\n').count();
+        let column = 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count();
+        Refusal::usage(format!("cannot read `{path}`: line {line}, column {column}: not UTF-8"))
+    })
+}
+
 impl Document {
     /// Takes the bytes of the file `path` apart; the path is only for messages.
     ///
@@ -44,12 +57,7 @@ impl Document {
         if bytes.len() > MAX_MARKDOWN {
             return Err(Refusal::usage(format!("cannot read `{path}`: it is over the cap of 16 MiB for markdown")));
         }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = before.split(|&byte| byte == b'\n').count();
-            let column = 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count();
-            Refusal::usage(format!("cannot read `{path}`: line {line}, column {column}: not UTF-8"))
-        })?;
+        let text = utf8(&path, bytes)?;
         let (front, body) = split(&path, &text)?;
         Ok(Self { path, text, front, body })
     }

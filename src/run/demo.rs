@@ -89,7 +89,7 @@ struct Show<'a> {
 pub fn demo(environment: &Environment, clock: &Clock, stop: &Stop, tell: &mut dyn FnMut(&str)) -> Result<Outcome> {
     let begun = Clock::instant();
     let base = environment.variable("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-    let top = base.join(format!("autonomy-demo-{}-{}", clock.now().stamp(), clock.suffix(4)));
+    let top = base.join(format!("autonomy-demo-{}-{}", clock.now().stamp(), clock.suffix(4)?));
     let work = top.join("figures");
     let variables = variables(environment, &top);
     for program in ["git", "cargo"] {

@@ -334,7 +334,7 @@ fn begin(transaction: &mut Transaction<'_>, plan: &Plan) -> Result<RunId> {
         facts.push(Fact::RunEnded { run: old.id, reason: "interrupted".to_owned() });
     }
     transaction.tick();
-    let run = RunId::new(format!("{}-{}", transaction.at().stamp(), transaction.workspace().clock().suffix(4)))?;
+    let run = RunId::new(format!("{}-{}", transaction.at().stamp(), transaction.workspace().clock().suffix(4)?))?;
     let plan = serde_json::to_value(plan).unwrap_or_default();
     facts.push(Fact::RunStarted { run: run.clone(), plan });
     transaction.append_facts(&facts)?;

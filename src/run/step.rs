@@ -177,9 +177,12 @@ impl<'a, 't> Stage<'a, 't> {
             self.failing.clear();
         }
         let before = edge::snapshot(&mut self.transaction, task)?;
-        let step = StepId::new(format!("{}-{}", self.transaction.at().stamp(), workspace.clock().suffix(6)))?;
+        let step = StepId::new(format!("{}-{}", self.transaction.at().stamp(), workspace.clock().suffix(6)?))?;
         let known = current.and_then(|current| current.client.clone()).filter(|client| self.used.contains_key(client));
-        let client = known.clone().unwrap_or_else(|| agent::conversation(&workspace.clock().suffix(32)));
+        let client = match &known {
+            Some(client) => client.clone(),
+            None => agent::conversation(&workspace.clock().suffix(32)?),
+        };
         let mut facts = vec![Fact::TaskStarted { task: task.clone(), step: Some(step.clone()) }];
         if current.is_none() {
             facts.push(Fact::FocusSet { task: Some(task.clone()), text: title.clone(), next: None });

@@ -1,12 +1,14 @@
 //! What goes wrong outside of autonomy: a clear error, an exit code, the next command, and nothing changed.
 
-use std::{
-    fs::{self, File},
-    os::unix::fs::PermissionsExt as _,
-    time::{Duration, Instant},
-};
+use std::fs;
 
-use crate::sandbox::{Output, Sandbox, fingerprint};
+use crate::sandbox::{Sandbox, fingerprint};
+
+mod machine;
+mod terminal;
+
+/// Files by path, each with kind, mode and content.
+type Files = std::collections::BTreeMap<String, String>;
 
 const TASK: &str = ".claude/tasks/20261120_180000-hand-made-0000.md";
 
@@ -18,6 +20,14 @@ fn live() -> Sandbox {
     sandbox.autonomy(["task", "add", "Write the parser"]).ok();
     sandbox.autonomy(["progress", "add", "acknowledged"]).ok();
     sandbox
+}
+
+/// Asserts that two lists of files are the same, naming only what differs.
+#[track_caller]
+fn unchanged(before: &Files, after: &Files, what: &str) {
+    let differing = before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path));
+    let differing: Vec<_> = differing.map(|path| (path, before.get(path), after.get(path))).collect();
+    assert!(differing.is_empty(), "{what} changed something: {differing:#?}");
 }
 
 /// Runs `line`, which has to end with `code`, name every fragment on stderr, give a hint, and change nothing at all.
@@ -33,7 +43,7 @@ fn refused(sandbox: &Sandbox, line: &[&str], code: i32, fragments: &[&str]) {
     for word in ["panicked", "RUST_BACKTRACE", "os error 0"] {
         assert!(!said.stderr.contains(word), "{said}");
     }
-    assert_eq!(everything(sandbox), before, "`{}` was refused and changed something", line.join(" "));
+    unchanged(&before, &everything(sandbox), &format!("`{}` was refused and", line.join(" ")));
     let json = sandbox.autonomy([&["--json"], line].concat()).ended(code);
     let refusal: serde_json::Value = serde_json::from_str(json.stderr.trim()).unwrap_or_else(|error| panic!("{error}\n{json}"));
     let keys: Vec<&String> = refusal.as_object().unwrap().keys().collect();
@@ -41,22 +51,84 @@ fn refused(sandbox: &Sandbox, line: &[&str], code: i32, fragments: &[&str]) {
 }
 
 /// The work tree with its git directory, but for caches, which are made again from what they are of.
-fn everything(sandbox: &Sandbox) -> std::collections::BTreeMap<String, String> {
+fn everything(sandbox: &Sandbox) -> Files {
     let mut files = fingerprint(sandbox.work());
     files.retain(|path, _| !path.ends_with("fold.json") && !path.starts_with(".git/autonomy/cache"));
     files
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_the_nearest() {
+fn an_unknown_session_or_task_is_answered_with_the_nearest() {
     let sandbox = live();
-    refused(&sandbox, &["session", "show", "parser-wrok"], 2, &["parser-wrok", "parser-work"]);
+    for line in [&["session", "show"][..], &["session", "diff"], &["session", "resume"], &["report", "--session"]] {
+        refused(&sandbox, &[line, &["parser-wrok"]].concat(), 2, &["parser-wrok", "parser-work"]);
+    }
+    for line in [
+        &["progress", "add", "x"][..],
+        &["task", "add", "x"],
+        &["task", "start", "Write the parser"],
+        &["focus", "x"],
+        &["note", "x"],
+        &["ask", "x"],
+        &["checkpoint"],
+        &["commit"],
+        &["session", "pause"],
+        &["session", "end"],
+    ] {
+        refused(&sandbox, &[&["--session", "parser-wrok"], line].concat(), 2, &["parser-wrok", "parser-work"]);
+    }
     refused(&sandbox, &["--session", "nothing-like-it", "progress", "add", "x"], 2, &["nothing-like-it", "hint: "]);
-    refused(&sandbox, &["task", "start", "Write the praser"], 2, &["Write the praser", "write-the-parser"]);
+    for verb in ["start", "done", "fail", "cancel", "resume", "verify", "show", "wait"] {
+        let more: &[&str] = if verb == "fail" { &["--because", "x"] } else { &[] };
+        let line = [&["task", verb, "Write the praser"], more].concat();
+        refused(&sandbox, &line, 2, &["Write the praser", "write-the-parser"]);
+    }
+    for line in [
+        &["task", "add", "x", "--after", "Write the praser"][..],
+        &["task", "add", "x", "--part-of", "Write the praser"],
+        &["progress", "add", "x", "--task", "Write the praser"],
+        &["note", "x", "--task", "Write the praser"],
+        &["decide", "x", "--task", "Write the praser"],
+        &["ask", "x", "--blocks", "Write the praser"],
+    ] {
+        refused(&sandbox, line, 2, &["Write the praser", "write-the-parser"]);
+    }
     refused(&sandbox, &["task", "done", "nothing-like-it"], 2, &["nothing-like-it", "hint: "]);
+}
+
+#[test]
+fn an_unknown_checkpoint_is_answered_with_the_nearest() {
+    let sandbox = live();
+    refused(&sandbox, &["checkpoint", "show", "first"], 2, &["first", "hint: "]);
+    sandbox.autonomy(["checkpoint", "first"]).ok();
+    for line in [
+        &["checkpoint", "show", "frist"][..],
+        &["checkpoint", "diff", "frist"],
+        &["checkpoint", "diff", "first", "frist"],
+        &["rollback", "frist", "--yes"],
+        &["rollback", "frist", "--dry-run"],
+        &["session", "resume", "--from", "frist"],
+    ] {
+        refused(&sandbox, line, 2, &["frist", "-first"]);
+    }
+    refused(&sandbox, &["rollback", "nothing-like-it", "--yes"], 2, &["nothing-like-it", "autonomy checkpoint list"]);
+    refused(&sandbox, &["rollback", "--undo", "--yes"], 2, &["no rollback to undo"]);
+}
+
+#[test]
+fn an_unknown_question_gate_agent_or_setting_is_answered_with_the_nearest() {
+    let sandbox = live();
+    sandbox.write(".claude/autonomy.toml", "[gates.tests]\ncommand = \"true\"\n");
     let typed = sandbox.with("AUTONOMY_TERMINAL", "yes");
     typed.autonomy(["ask", "Which colour?"]).ok();
     refused(&typed, &["answer", "Which color?", "red"], 2, &["Which color?", "which-colour"]);
+    refused(&typed, &["gate", "run", "tset"], 2, &["tset", "tests"]);
+    refused(&typed, &["trust", "tset"], 2, &["tset", "tests"]);
+    refused(&typed, &["trust", "revoke", "tset"], 2, &["tset"]);
+    refused(&typed, &["config", "get", "run.max_step"], 2, &["run.max_step", "run.max_steps"]);
+    refused(&typed, &["run", "--agent", "cluade", "--dry-run"], 2, &["cluade", "claude"]);
+    refused(&typed, &["run", "--task", "Write the praser", "--dry-run"], 2, &["Write the praser", "write-the-parser"]);
+    refused(&typed, &["--profile", "nihgt", "config", "show"], 2, &["nihgt"]);
 }
 
 #[test]
@@ -100,6 +172,89 @@ fn a_record_that_cannot_be_read_is_named_with_file_line_and_column() {
 }
 
 #[test]
+fn every_kind_of_record_is_named_with_file_line_and_column() {
+    let sandbox = live();
+    let typed = sandbox.with("AUTONOMY_TERMINAL", "yes");
+    for kind in ["decisions", "questions", "memory", "tasks"] {
+        let path = format!(".claude/{kind}/20261120_180000-hand-made-0000.md");
+        for (text, fragments) in [
+            (&b"---\nversion: 1\ntitle: [open\n---\n"[..], &["hand-made", "line 3, column 8", "title: [open"][..]),
+            (b"---\nversion: 1\nversion: 1\n---\n", &["hand-made", "line 3, column 1", "version"]),
+            (b"---\nversion: 1\ntitle: caf\xe9\n---\n", &["hand-made", "line 3", "UTF-8"]),
+            (b"no front matter\n", &["hand-made", "line 1"]),
+        ] {
+            typed.write(&path, text);
+            let before = everything(&typed);
+            let said = typed.autonomy(["verify"]).ended(1).to_string();
+            assert!(fragments.iter().all(|fragment| said.contains(fragment)), "{kind}: {said}");
+            assert_eq!(everything(&typed), before, "{kind}");
+        }
+        fs::remove_file(typed.path(&path)).unwrap();
+    }
+    let question = ".claude/questions/20261120_180000-hand-made-0000.md";
+    typed.write(question, "---\nversion: 1\ntitle: [open\n---\n");
+    refused(&typed, &["answer", "hand-made", "red"], 2, &["hand-made", "line 3, column 8", "title: [open"]);
+    typed.write(question, "---\nversion: 99\ntitle: One\n---\n");
+    refused(&typed, &["answer", "hand-made", "red"], 5, &["hand-made", "99"]);
+}
+
+#[test]
+fn a_list_to_import_that_cannot_be_read_is_named() {
+    let sandbox = live();
+    refused(&sandbox, &["task", "import", "docs/NOTHING.md"], 2, &["docs/NOTHING.md"]);
+    sandbox.write("docs/TODO.md", b"- [ ] one\n- [ ] caf\xe9\n");
+    refused(&sandbox, &["task", "import", "docs/TODO.md"], 2, &["docs/TODO.md", "line 2", "UTF-8"]);
+    let large = vec![b'x'; (16 << 20) + 1];
+    sandbox.write("docs/TODO.md", large);
+    refused(&sandbox, &["task", "import", "docs/TODO.md"], 2, &["docs/TODO.md", "16777216"]);
+}
+
+#[test]
+fn files_over_their_cap_are_named() {
+    let sandbox = live();
+    sandbox.write(".claude/autonomy.toml", vec![b'#'; (4 << 20) + 1]);
+    for line in [&["config", "show"][..], &["commit"], &["init"]] {
+        refused(&sandbox, line, 2, &["autonomy.toml", "4194304"]);
+    }
+    fs::remove_file(sandbox.path(".claude/autonomy.toml")).unwrap();
+    let mut record = b"---\nversion: 1\ntitle: One\n---\n".to_vec();
+    record.resize((16 << 20) + 1, b'x');
+    sandbox.write(TASK, record);
+    refused(&sandbox, &["task", "start", "hand-made"], 2, &["hand-made", "16777216"]);
+}
+
+#[test]
+fn what_lies_outside_the_repository_is_judged_the_same() {
+    let sandbox = live().with("AUTONOMY_TERMINAL", "yes");
+    let own = "../home/.config/autonomy/config.toml";
+    for (text, fragments) in [
+        ("[run\n", &["config.toml", "line 1, column 5", "[run"][..]),
+        ("version = 99\n", &["config.toml", "99"]),
+        ("[run]\nmax_steps = 1\nmax_steps = 2\n", &["config.toml", "line 3, column 1", "max_steps"]),
+    ] {
+        sandbox.write(own, text);
+        refused(&sandbox, &["config", "show"], 2, fragments);
+        refused(&sandbox, &["config", "set", "--user", "run.max_steps", "7"], 2, fragments);
+        assert_eq!(sandbox.read(own), text);
+    }
+    fs::remove_file(sandbox.path(own)).unwrap();
+    sandbox.write(".claude/autonomy.toml", "[gates.tests]\ncommand = \"true\"\n");
+    sandbox.autonomy(["trust", "--yes"]).ok();
+    let store = fs::read_dir(sandbox.path("../home/.local/state/autonomy/trust")).unwrap().next().unwrap().unwrap().path();
+    for (text, code, fragments) in [
+        ("version: [\n", 2, &["trust", "line 1", "version: ["][..]),
+        ("version: 1\nversion: 1\n", 2, &["trust", "line 2, column 1"]),
+        ("version: 99\n", 5, &["trust", "99"]),
+    ] {
+        fs::write(&store, text).unwrap();
+        for line in [&["trust", "list"][..], &["trust", "--yes"], &["trust", "revoke", "--all"], &["gate", "run"]] {
+            refused(&sandbox, line, code, fragments);
+        }
+        assert_eq!(fs::read_to_string(&store).unwrap(), text);
+    }
+}
+
+#[test]
 fn one_bad_record_does_not_stop_work_on_the_others() {
     let sandbox = live();
     sandbox.write(TASK, "---\ntitle: [open\n---\n");
@@ -130,94 +285,6 @@ fn no_repository_and_a_bare_one_are_refused_with_the_way_out() {
     refused(&sandbox, &["session", "start"], 5, &["git init"]);
     let bare = Sandbox::fixture("bare");
     refused(&bare, &["session", "start"], 5, &["bare", "hint: "]);
-}
-
-#[test]
-fn a_directory_that_may_not_be_written_is_named_and_nothing_is_half_done() {
-    let sandbox = live().unprivileged();
-    let mode = |path: &str, mode: u32| {
-        fs::set_permissions(sandbox.path(path), fs::Permissions::from_mode(mode)).unwrap();
-    };
-    sandbox.autonomy(["progress", "add", "as somebody else"]).ok();
-    let session = fs::read_dir(sandbox.path(".git/autonomy/sessions")).unwrap().next().unwrap().unwrap().path();
-    let session = session.strip_prefix(sandbox.work()).unwrap().display().to_string();
-    mode(&format!("{session}/bytes"), 0o555);
-    refused(&sandbox, &["task", "add", "No room"], 5, &["bytes", "ermission denied"]);
-    mode(&format!("{session}/bytes"), 0o755);
-    mode(&format!("{session}/log.yaml"), 0o444);
-    refused(&sandbox, &["progress", "add", "No room"], 5, &["log.yaml", "ermission denied"]);
-    mode(&format!("{session}/log.yaml"), 0o644);
-    // The event is in the log before its file: it is not lost, and the next command puts the file in place.
-    mode(".claude/tasks", 0o555);
-    let said = sandbox.autonomy(["task", "add", "Comes later"]).ended(5);
-    assert!(said.stderr.contains(".claude/tasks"), "{said}");
-    mode(".claude/tasks", 0o755);
-    sandbox.autonomy(["progress", "add", "room again"]).ok();
-    assert!(sandbox.autonomy(["task", "list"]).ok().stdout.contains("Comes later"));
-    assert!(sandbox.status().contains("comes-later"), "{}", sandbox.status());
-}
-
-#[test]
-fn a_full_disk_is_named_and_loses_nothing() {
-    let sandbox = live();
-    let script = "
-        $autonomy session resume --here >/dev/null 2>&1
-        $autonomy progress add 'before' 2>/dev/null || exit 90
-        dd if=/dev/zero of=filler bs=1024 >/dev/null 2>&1
-        $autonomy progress add \"$(printf '%01000d' 1)\"; echo \"exit $?\"
-        $autonomy task add 'No room'; echo \"exit $?\"
-        rm filler
-        $autonomy progress add 'after' 2>/dev/null || exit 91
-        cat .git/autonomy/sessions/*/log.yaml";
-    let Some((output, _)) = sandbox.on_small_disk(4096, script) else { return };
-    let said = output.ok();
-    assert!(said.stderr.contains("No space left on device"), "{said}");
-    assert!(said.stdout.contains("exit 5"), "{said}");
-    for text in ["acknowledged", "before", "after"] {
-        assert!(said.stdout.contains(&format!("\"text\":\"{text}\"")), "{said}");
-    }
-}
-
-#[test]
-fn without_an_identity_of_git_nothing_is_committed() {
-    let sandbox = live();
-    let nobody = sandbox.with("GIT_CONFIG_GLOBAL", "/dev/null").with("HOME", "/nowhere").with("EMAIL", "");
-    refused(&nobody, &["commit"], 5, &["user.name", "hint: "]);
-}
-
-#[test]
-fn who_holds_a_lock_is_named_and_for_how_long() {
-    let sandbox = live();
-    let held = File::options().create(true).truncate(false).write(true).open(sandbox.path(".git/autonomy/lock")).unwrap();
-    held.lock().unwrap();
-    let begun = Instant::now();
-    let said = sandbox.autonomy(["commit"]).ended(4);
-    assert!(begun.elapsed() < Duration::from_secs(30), "waiting is bounded");
-    let holder = format!("process {}", std::process::id());
-    assert!(said.stderr.contains(&holder) && said.stderr.contains("running for"), "{said}");
-    held.unlock().unwrap();
-    sandbox.autonomy(["commit"]).ok();
-}
-
-#[test]
-fn a_lock_of_git_is_reported_and_never_taken_away() {
-    let sandbox = live();
-    sandbox.write(".git/index.lock", "");
-    let said: Output = sandbox.autonomy(["commit"]);
-    assert!(matches!(said.code, Some(4 | 5)), "{said}");
-    assert!(said.stderr.contains("index.lock"), "{said}");
-    assert!(sandbox.exists(".git/index.lock"));
-    fs::remove_file(sandbox.path(".git/index.lock")).unwrap();
-    sandbox.autonomy(["commit"]).ok();
-}
-
-#[test]
-fn what_only_a_person_may_do_needs_a_terminal() {
-    let sandbox = live();
-    sandbox.autonomy(["ask", "Which colour?", "--option", "red"]).ok();
-    refused(&sandbox, &["answer", "Which colour?", "red"], 3, &["person", "hint: "]);
-    sandbox.write(".claude/autonomy.toml", "[gates.test]\ncommand = [\"true\"]\n");
-    assert!(sandbox.autonomy(["trust"]).ended(3).stderr.contains("hint: "));
 }
 
 #[test]

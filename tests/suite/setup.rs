@@ -71,7 +71,7 @@ fn uninstall_takes_out_to_the_byte_and_names_what_it_keeps() {
     assert!(sandbox.read(".claude/.gitignore").contains("/sessions/*/*"));
     let dry = sandbox.autonomy(["uninstall", "--dry-run"]).ok();
     assert!(dry.stdout.contains("-/sessions/*/*") && sandbox.exists(".claude/.gitattributes"), "{dry}");
-    let out = sandbox.autonomy(["uninstall"]).ok();
+    let out = sandbox.autonomy(["uninstall", "--yes"]).ok();
     insta::assert_snapshot!(out.stderr, @r"
     Changed .claude/.gitignore
     Removed .claude/.gitattributes

@@ -115,7 +115,9 @@ impl<'r> Batch<'r> {
         let mut buffer = git2::Buf::new();
         pack.write_buf(&mut buffer).tried(doing())?;
         let mut writer = self.odb.packwriter().tried(doing())?;
-        writer.write_all(&buffer).doing("write a pack below", self.repository.path())?;
+        // The writer itself only says that it failed; libgit2 knows why.
+        let why = |_| git2::Error::last_error(-1);
+        writer.write_all(&buffer).map_err(why).doing("write a pack below", self.repository.path())?;
         writer.commit().tried(doing())?;
         failpoint::reach("objects.written").doing("write objects below", self.repository.path())?;
         self.objects.clear();

@@ -125,7 +125,7 @@ pub fn home(private: &Private) -> Result<Home> {
 pub fn settle_here(private: &Private, clock: &Clock) -> Result<Identity> {
     write::make_directory(private.root())?;
     let (inode, born) = place(private.root())?;
-    let identity = Identity { version: VERSION, id: clock.suffix(12), inode, born };
+    let identity = Identity { version: VERSION, id: clock.suffix(12)?, inode, born };
     write_json(&private.identity(), &identity)?;
     Ok(identity)
 }

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     host::{
-        Doing, Result,
+        Result,
         store::write::{self, Durability},
     },
     model::page::{self, Comment},
@@ -72,10 +72,7 @@ pub fn ensure(common: &Path) -> Result<()> {
 /// As [`with_block`]; fails when the file cannot be written.
 pub fn remove(common: &Path) -> Result<()> {
     match without_block(common)? {
-        Some((now, without)) if now != without && without.is_empty() => {
-            let path = path(common);
-            fs::remove_file(&path).doing("remove", &path)
-        }
+        Some((now, without)) if now != without && without.is_empty() => write::remove_file(&path(common)),
         Some((now, without)) if now != without => store(common, &without),
         Some(_) | None => Ok(()),
     }
@@ -89,6 +86,7 @@ pub fn store(common: &Path, text: &str) -> Result<()> {
     let path = path(common);
     if let Some(directory) = path.parent() {
         write::make_directory(directory)?;
+        write::sweep(directory);
     }
     let bytes: Vec<u8> = text.chars().filter_map(|character| u8::try_from(character).ok()).collect();
     write::replace(&path, &bytes, Durability::Derived)

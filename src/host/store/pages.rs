@@ -30,6 +30,7 @@ use crate::{
         record::RecordKind,
         refusal::{Code, Refusal},
         session_page::{SessionPage, values::values, without_markers},
+        shell::Shell,
     },
 };
 
@@ -62,6 +63,39 @@ pub fn heal(ledger: &mut Ledger<'_>) {
         render(ledger, &session, &pages);
         remember(ledger, last);
     }
+    let place = folder.root.join(environment_file(&session));
+    if !ledger.state().is_ended() && !write::is_there(&place) && !waits(ledger, &environment_file(&session)) {
+        name_for_shells(ledger);
+    }
+}
+
+/// `session_env.sh` of a session, from the top of the work tree.
+fn environment_file(session: &SessionId) -> String {
+    format!("{}/session_env.sh", layout::session_folder(session))
+}
+
+/// Writes `session_env.sh`, which names the session for shells; it is of this machine and never committed.
+pub fn name_for_shells(ledger: &Ledger<'_>) {
+    let Some(session) = ledger.session() else { return };
+    let root = Folder::of(ledger, session).root;
+    let written = variables(&root, session).and_then(|variables| {
+        let lines: Vec<String> = variables.iter().map(|(name, value)| Shell::Sh.set(name, value) + "\n").collect();
+        let path = write::prepare_below(&root, &environment_file(session))?;
+        write::replace(&path, lines.concat().as_bytes(), Durability::Derived)
+    });
+    if let Err(error) = written {
+        ledger.workspace().notice(format!("session_env.sh was not written: {error}"));
+    }
+}
+
+/// The variables that name `session`, which works below `root`.
+///
+/// # Errors
+/// Refuses a work tree whose path is not UTF-8, which no line for a shell can name.
+pub fn variables(root: &Path, session: &SessionId) -> Result<[(&'static str, String); 2]> {
+    let folder = root.join(layout::session_folder(session));
+    let folder = folder.to_str().ok_or_else(|| Refusal::environment(format!("the path `{}` is not UTF-8", folder.display())))?;
+    Ok([("CLAUDE_SESSION_DIR", folder.to_owned()), ("AUTONOMY_SESSION", session.to_string())])
 }
 
 /// What people wrote into the pages of a live session: the page's name and the text, in the order of [`SessionPage::ALL`].

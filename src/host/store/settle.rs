@@ -9,10 +9,12 @@ use serde_json::Value;
 
 use crate::{
     host::{
-        Result,
+        Error, Result,
         store::{
+            binding::Binding,
             bytes, layout,
             ledger::Ledger,
+            lock::CloneLock,
             pages, publish, record, rollbacks, snapshots,
             write::{self, Durability},
         },
@@ -57,8 +59,28 @@ pub fn settle(ledger: &mut Ledger<'_>) -> Result<()> {
         ledger.append(|_| Ok((facts.clone(), ())))?;
         record::mark_applied(ledger)?;
     }
+    bind_clients(ledger)?;
     pages::heal(ledger);
     Ok(())
+}
+
+/// Notes every conversation that the log says belongs to the session in its binding, where hooks look.
+///
+/// # Errors
+/// Refuses when another process keeps the clone's lock; fails when the binding cannot be written.
+pub fn bind_clients(ledger: &Ledger<'_>) -> Result<()> {
+    let directory = ledger.directory();
+    let read = || Ok::<_, Error>(Binding::read(&directory)?.unwrap_or_else(|| Binding::to(ledger.workspace().root())));
+    let missing = |binding: &Binding| ledger.state().clients.iter().find(|client| !binding.clients.contains(client)).cloned();
+    if ledger.state().clients.is_empty() || missing(&read()?).is_none() {
+        return Ok(());
+    }
+    let _lock = CloneLock::take(&layout::Private::of(ledger.workspace().common_directory()).lock())?;
+    let mut binding = read()?;
+    while let Some(client) = missing(&binding) {
+        binding.clients.push(client);
+    }
+    binding.write(&directory)
 }
 
 /// Takes away the temporary files that a writer who died left among the user's files.

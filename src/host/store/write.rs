@@ -164,16 +164,26 @@ pub fn read_capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// Takes the file at `path` away; one that is gone already is.
+///
+/// # Errors
+/// Fails when it cannot be removed.
+pub fn remove_file(path: &Path) -> Result<()> {
+    failpoint::reach("write.remove").doing("remove", path)?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).doing("remove", path),
+        Ok(()) | Err(_) => {}
+    }
+    failpoint::reach("write.removed").doing("remove", path)
+}
+
 /// Takes the plain file `relative` below `root` away, and the directories that are empty then, up to `root`.
 ///
 /// # Errors
 /// Refuses links and paths that leave `root`; fails when the file cannot be removed.
 pub fn remove(root: &Path, relative: &str) -> Result<()> {
     let path = inside(root, relative)?;
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).doing("remove", &path),
-        Ok(()) | Err(_) => {}
-    }
+    remove_file(&path)?;
     for parent in path.ancestors().skip(1).take_while(|parent| *parent != root) {
         // Only an empty directory can be removed so; a full one stays.
         if fs::remove_dir(parent).is_err() {

@@ -103,7 +103,7 @@ pub fn ask(workspace: &Workspace, request: &Request) -> Result<Outcome> {
             blocks: before.blocks.clone(),
         });
     }
-    let id = QuestionId::new(record_name(now, &title, &workspace.clock().suffix(4)))?;
+    let id = QuestionId::new(record_name(now, &title, &workspace.clock().suffix(4)?))?;
     let question = Question {
         urgency: request.urgency,
         context: request.context.clone(),

@@ -73,7 +73,7 @@ pub fn decide(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     };
     let title = one_line(&request.title);
     let mut transaction = Transaction::open(workspace)?;
-    let id = DecisionId::new(record_name(transaction.at(), &title, &workspace.clock().suffix(4)))?;
+    let id = DecisionId::new(record_name(transaction.at(), &title, &workspace.clock().suffix(4)?))?;
     let decision = Decision {
         status: if request.choice.is_some() { Status::Accepted } else { Status::Proposed },
         topic: request.topic,

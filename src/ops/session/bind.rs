@@ -4,12 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{
-        Result,
-        store::{binding::Binding, layout::Private, lock::CloneLock},
-        transaction::Transaction,
-        workspace::Workspace,
-    },
+    host::{Result, store::settle, transaction::Transaction, workspace::Workspace},
     model::{
         event::Fact,
         id::{ClientId, SessionId},
@@ -46,13 +41,6 @@ pub fn bind(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         let new = !state.clients.contains(client);
         Ok((new.then(|| Fact::ClientBound { client: client.clone() }).into_iter().collect(), ()))
     })?;
-    let private = Private::of(workspace.common_directory());
-    let _lock = CloneLock::take(&private.lock())?;
-    let directory = private.session(&session);
-    let mut binding = Binding::read(&directory)?.unwrap_or_else(|| Binding::to(workspace.root()));
-    if !binding.clients.contains(client) {
-        binding.clients.push(client.clone());
-        binding.write(&directory)?;
-    }
+    settle::bind_clients(&transaction)?;
     Ok(Outcome { session, client: client.clone() })
 }

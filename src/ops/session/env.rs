@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{Result, store::layout, workspace::Workspace},
-    model::{id::SessionId, refusal::Refusal},
+    host::{Result, store::pages, workspace::Workspace},
+    model::id::SessionId,
     ops::session::status::none_is_live,
 };
 
@@ -31,16 +31,6 @@ pub struct Outcome {
 /// Refuses where none is live.
 pub fn env(workspace: &Workspace, _request: &Request) -> Result<Outcome> {
     let session = workspace.belongs_to()?.ok_or_else(none_is_live)?;
-    let variables = variables(workspace, &session)?.map(|(name, value)| (name.to_owned(), value)).into();
+    let variables = pages::variables(workspace.root(), &session)?.map(|(name, value)| (name.to_owned(), value)).into();
     Ok(Outcome { session, variables })
-}
-
-/// The variables that name `session`.
-///
-/// # Errors
-/// Refuses a work tree whose path is not UTF-8, which no line for a shell can name.
-pub fn variables(workspace: &Workspace, session: &SessionId) -> Result<[(&'static str, String); 2]> {
-    let folder = workspace.root().join(layout::session_folder(session));
-    let folder = folder.to_str().ok_or_else(|| Refusal::environment(format!("the path `{}` is not UTF-8", folder.display())))?;
-    Ok([("CLAUDE_SESSION_DIR", folder.to_owned()), ("AUTONOMY_SESSION", session.to_string())])
 }

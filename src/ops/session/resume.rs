@@ -16,6 +16,7 @@ use crate::{
             ledger::{self, Target},
             lock::CloneLock,
             overview::Overview,
+            pages,
         },
         transaction::Transaction,
         workspace::Workspace,
@@ -29,7 +30,7 @@ use crate::{
         known::{self, Known, Place},
         since::{self, Since},
         standing::Standing,
-        start::{self, write_environment},
+        start,
         status::none_is_live,
     },
 };
@@ -188,7 +189,7 @@ fn take_up(workspace: &Workspace, request: &Request, session: &SessionId, how: O
         };
         Ok((decide(state)?, was))
     })?;
-    write_environment(workspace, session)?;
+    pages::name_for_shells(&transaction);
     Ok(Outcome { standing: standing(workspace, session)?, how: how.unwrap_or(was), since, started: None })
 }
 

@@ -15,9 +15,9 @@ use crate::{
             layout::{self, Private},
             ledger,
             lock::CloneLock,
+            pages,
             publish::{self, Publication},
-            retire, sealed,
-            write::{self, Durability},
+            retire, sealed, write,
         },
         transaction::Transaction,
         workspace::Workspace,
@@ -28,14 +28,12 @@ use crate::{
         event::{Continues, FORMAT, Fact, Verdict},
         id::{Oid, SessionId, slug},
         refusal::Refusal,
-        shell::Shell,
         time::{Lapse, Timestamp},
     },
     ops::{
         judge::gate::{self, Judged, Ran},
         session::{
             commit,
-            env::variables,
             known::{self, Known, Place},
         },
         setup::in_force,
@@ -275,7 +273,7 @@ pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>
     };
     let files: Vec<_> = transaction.state().sealed.clone().into_iter().collect();
     sealed::place(workspace, &transaction.directory(), &files)?;
-    write_environment(workspace, &session)?;
+    pages::name_for_shells(&transaction);
     let commit = first_commit(&mut transaction, &session)?;
     let mut remarks = survey.remarks;
     if let (Some(why), Head::Branch { name, .. }) = (survey.protected, &survey.head) {
@@ -305,23 +303,6 @@ fn first_commit(transaction: &mut Transaction<'_>, session: &SessionId) -> Resul
         Err(Error::Refused(refusal)) => Ok(commit::Outcome::Waits { why: refusal.message }),
         Err(error) => Err(error),
     }
-}
-
-/// Writes `session_env.sh`, which names the session for shells; it is of this machine and never committed.
-///
-/// # Errors
-/// Fails when it cannot be written.
-pub fn write_environment(workspace: &Workspace, session: &SessionId) -> Result<()> {
-    let variables = match variables(workspace, session) {
-        Ok(variables) => variables,
-        Err(error) => {
-            workspace.notice(format!("session_env.sh was not written: {error}"));
-            return Ok(());
-        }
-    };
-    let path = write::prepare_below(workspace.root(), &format!("{}/session_env.sh", layout::session_folder(session)))?;
-    let lines: Vec<String> = variables.iter().map(|(name, value)| Shell::Sh.set(name, value) + "\n").collect();
-    write::replace(&path, lines.concat().as_bytes(), Durability::Derived)
 }
 
 /// One session is live in a work tree at a time.

@@ -16,6 +16,7 @@ use crate::{
         workspace::Workspace,
     },
     model::{
+        document,
         page::{self, Comment},
         refusal::Refusal,
     },
@@ -119,6 +120,12 @@ impl Change {
         Ok(Self { home: Home::Exclude, before, after })
     }
 
+    /// Whether the file says exactly this afterwards.
+    #[must_use]
+    pub fn says(&self, text: &str) -> bool {
+        self.after.as_deref() == Some(text)
+    }
+
     /// What happens, and none when nothing does.
     #[must_use]
     pub fn what(&self) -> Option<What> {
@@ -183,5 +190,5 @@ impl Change {
 pub fn read(workspace: &Workspace, path: &str) -> Result<Option<String>> {
     let target = write::inside(workspace.root(), path)?;
     let Some(bytes) = write::read_capped(&target, MAX_FILE)? else { return Ok(None) };
-    String::from_utf8(bytes).map(Some).map_err(|_| Refusal::usage(format!("cannot read `{path}`: it is not UTF-8")).into())
+    Ok(Some(document::utf8(path, bytes)?))
 }

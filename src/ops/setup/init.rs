@@ -58,8 +58,10 @@ pub fn init(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     workspace.resolved()?;
     let gates = proposals(workspace);
     let text = Templates::of(workspace.root()).render("autonomy.toml", &json!({ "gates": gates }))?;
-    let settings = Change::new_file(workspace, REPOSITORY_FILE, text)?;
+    let settings = Change::new_file(workspace, REPOSITORY_FILE, text.clone())?;
     let is_new = settings.what().is_some();
+    // An `init` that died before it came to trust is finished by the next one, as long as nobody has ruled since.
+    let is_own = is_new || (settings.says(&text) && !TrustStore::open(workspace)?.path().exists());
     let mut changes = vec![settings];
     for (path, name, content) in [IGNORED, ATTRIBUTES] {
         changes.push(Change::block(workspace, path, name, content)?);
@@ -69,7 +71,7 @@ pub fn init(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let mut outcome = Outcome {
         dry_run: request.dry_run,
         changed: shown,
-        gates: if is_new { gates } else { Vec::new() },
+        gates: if is_own { gates } else { Vec::new() },
         trusted: Vec::new(),
         waiting: Vec::new(),
     };

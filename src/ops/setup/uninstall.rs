@@ -49,8 +49,9 @@ pub struct Kept {
 /// Takes out what is ours.
 ///
 /// # Errors
-/// Refuses while a session is live, and files of ours that are links or damaged.
+/// Refuses everybody but a person, while a session is live, and files of ours that are links or damaged.
 pub fn uninstall(workspace: &Workspace, request: &Request) -> Result<Outcome> {
+    workspace.actor().must_be_person("`autonomy uninstall`")?;
     let live = binding::live(&Private::of(workspace.common_directory()))?;
     if let Some((session, _)) = live.first() {
         return Err(Refusal::conflict(format!("the session `{session}` is live in this clone"))

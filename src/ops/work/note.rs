@@ -51,7 +51,7 @@ pub fn add(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     };
     let mut transaction = Transaction::open(workspace)?;
     let head: String = one_line(&request.text).chars().take(60).collect();
-    let id = NoteId::new(record_name(transaction.at(), &head, &workspace.clock().suffix(4)))?;
+    let id = NoteId::new(record_name(transaction.at(), &head, &workspace.clock().suffix(4)?))?;
     let note = Note {
         kind: request.kind,
         task,

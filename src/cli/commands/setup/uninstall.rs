@@ -3,9 +3,13 @@
 use clap::Args;
 
 use crate::{
-    cli::{commands::setup::init::past, context::Context},
+    cli::{
+        commands::setup::init::past,
+        context::{Context, Screen},
+    },
     host::Result,
-    ops::setup::uninstall,
+    model::refusal::{Code, Refusal},
+    ops::setup::uninstall::{self, Kept, Outcome, Request},
 };
 
 #[derive(Args)]
@@ -13,26 +17,60 @@ pub(crate) struct Uninstall {
     /// Only show what would be taken out
     #[arg(long)]
     dry_run: bool,
+    /// Take it out without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    yes: bool,
 }
 
 impl Uninstall {
     pub(crate) fn run(self, context: &Context) -> Result<u8> {
         let workspace = context.workspace()?;
-        let outcome = uninstall::uninstall(&workspace, &uninstall::Request { dry_run: self.dry_run })?;
+        if !self.yes {
+            let planned = uninstall::uninstall(&workspace, &Request { dry_run: true })?;
+            if self.dry_run || planned.changed.is_empty() {
+                return context.say(&workspace, &planned, |screen| plan(screen, &planned));
+            }
+            if !context.can_ask() || context.shared.json {
+                context.say(&workspace, &planned, |screen| {
+                    plan(screen, &planned);
+                    screen.talk("Next: `autonomy uninstall --yes` carries this out");
+                })?;
+                return Ok(Code::NeedsPerson.exit());
+            }
+            let mut screen = Screen::default();
+            plan(&mut screen, &planned);
+            screen.print()?;
+            if !context.ask("Take this out?") {
+                return Err(Refusal::no("nothing was changed").into());
+            }
+        }
+        let outcome = uninstall::uninstall(&workspace, &Request { dry_run: false })?;
         context.say(&workspace, &outcome, |screen| {
             for shown in &outcome.changed {
-                if outcome.dry_run {
-                    screen.data(shown.diff.trim_end());
-                } else {
-                    screen.talk(past(shown));
-                }
+                screen.talk(past(shown));
             }
-            if outcome.changed.is_empty() {
-                screen.talk("Nothing of ours is in the way");
-            }
-            for kept in &outcome.kept {
-                screen.talk(format!("Kept {}; `{}` takes them away", kept.what, kept.remove));
-            }
+            nothing(screen, &outcome);
+            kept(screen, &outcome.kept);
         })
+    }
+}
+
+fn plan(screen: &mut Screen, outcome: &Outcome) {
+    for shown in &outcome.changed {
+        screen.data(shown.diff.trim_end());
+    }
+    nothing(screen, outcome);
+    kept(screen, &outcome.kept);
+}
+
+fn nothing(screen: &mut Screen, outcome: &Outcome) {
+    if outcome.changed.is_empty() {
+        screen.talk("Nothing of ours is in the way");
+    }
+}
+
+fn kept(screen: &mut Screen, all: &[Kept]) {
+    for kept in all {
+        screen.talk(format!("Kept {}; `{}` takes them away", kept.what, kept.remove));
     }
 }

@@ -87,7 +87,7 @@ pub fn add(workspace: &Workspace, request: &Request) -> Result<Outcome> {
             Refusal::usage(format!("a part of the task {parent} cannot come after it: the task comes after its parts")).into()
         );
     }
-    let id = TaskId::new(record_name(transaction.at(), &title, &workspace.clock().suffix(4)))?;
+    let id = TaskId::new(record_name(transaction.at(), &title, &workspace.clock().suffix(4)?))?;
     let task = Task {
         priority: request.priority,
         estimate: request.estimate,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{Result, store::write, transaction::Transaction, workspace::Workspace},
     model::{
-        document::MAX_MARKDOWN,
+        document::{self, MAX_MARKDOWN},
         event::Fact,
         id::{Digest, TaskId, record_name},
         refusal::Refusal,
@@ -68,7 +68,7 @@ pub fn import(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let Some(bytes) = write::read_capped(&path, MAX_MARKDOWN as u64)? else {
         return Err(Refusal::usage(format!("there is no `{file}`")).hint("name the list: `autonomy task import <file>`").into());
     };
-    let text = String::from_utf8(bytes).map_err(|_| Refusal::usage(format!("cannot read `{file}`: it is not UTF-8")))?;
+    let text = document::utf8(&file, bytes)?;
     let items = todo::read(&text);
     let mut transaction = Transaction::open(workspace)?;
     let lock = transaction.lock_clone()?;
@@ -126,7 +126,7 @@ pub fn import(workspace: &Workspace, request: &Request) -> Result<Outcome> {
 }
 
 fn task(transaction: &Transaction<'_>, item: &Item, file: &str, line: Digest) -> Result<Task> {
-    let id = TaskId::new(record_name(transaction.at(), &item.title, &transaction.workspace().clock().suffix(4)))?;
+    let id = TaskId::new(record_name(transaction.at(), &item.title, &transaction.workspace().clock().suffix(4)?))?;
     Ok(Task {
         priority: item.priority.unwrap_or_default(),
         estimate: item.estimate,

@@ -110,7 +110,7 @@ fn question(transaction: &Transaction<'_>, held: &HeldTask, gate: HumanGate, now
         HumanGate::ArchitectureReview => format!("Is the architecture of `{}` right?", task.title),
         HumanGate::BusinessDecision => format!("Is `{}` wanted?", task.title),
     };
-    let id = QuestionId::new(record_name(now, &title, &transaction.workspace().clock().suffix(4)))?;
+    let id = QuestionId::new(record_name(now, &title, &transaction.workspace().clock().suffix(4)?))?;
     let choice = |name: &str, consequence: &str| Choice { name: name.to_owned(), consequence: Some(consequence.to_owned()) };
     let context =
         [format!("The task `{}` needs a {} before work on it begins.", task.id, gate.words()), task.description.clone()];
