@@ -87,12 +87,15 @@ impl Templates {
             })?;
             return Ok((true, text));
         }
-        if let Some((_, text)) = SHIPPED.iter().find(|(own, _)| *own == name) {
-            return Ok((false, (*text).to_owned()));
-        }
-        let refusal = Refusal::usage(format!("there is no template `{name}`"));
-        let near = id::nearest(name, Self::shipped().map(|own| (own, "")));
-        Err(if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) }.into())
+        Ok((false, shipped(name)?.to_owned()))
+    }
+
+    /// The text of the project's own template; none where it has none of that name.
+    ///
+    /// # Errors
+    /// As [`Self::source`].
+    pub fn own(&self, name: &str) -> Result<Option<String>> {
+        self.find(name).map(|(own, text)| own.then_some(text))
     }
 
     /// Puts `values` into the template `name`.
@@ -100,16 +103,21 @@ impl Templates {
     /// # Errors
     /// Refuses a template that is wrong, that names a value which is not there, or that costs too much: with name and line.
     pub fn render(&self, name: &str, values: &impl Serialize) -> Result<String> {
-        let (own, source) = self.find(name)?;
+        self.render_as(name, self.own(name)?.as_deref(), values)
+    }
+
+    /// Puts `values` into `own`, a text of the project's own for the template `name`, or into the shipped one.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn render_as(&self, name: &str, own: Option<&str>, values: &impl Serialize) -> Result<String> {
         let values = serde_json::to_value(values)
             .map_err(|error| Refusal::new(Code::Bug, format!("cannot put values into the template `{name}`: {error}")))?;
-        let shown = if own { format!(".claude/templates/{name}") } else { name.to_owned() };
-        if !own {
-            return render(&shown, &source, &values);
-        }
+        let Some(source) = own else { return render(name, shipped(name)?, &values) };
+        let shown = format!(".claude/templates/{name}");
         let started = std::thread::scope(|scope| {
             let builder = std::thread::Builder::new().stack_size(STACK);
-            builder.spawn_scoped(scope, || render(&shown, &source, &values)).map(std::thread::ScopedJoinHandle::join)
+            builder.spawn_scoped(scope, || render(&shown, source, &values)).map(std::thread::ScopedJoinHandle::join)
         });
         match started {
             Ok(Ok(rendered)) => rendered,
@@ -119,6 +127,16 @@ impl Templates {
             Err(error) => Err(Error::while_doing(format!("start rendering `{shown}`"), error)),
         }
     }
+}
+
+/// The shipped text of the template `name`.
+fn shipped(name: &str) -> Result<&'static str, Refusal> {
+    if let Some((_, text)) = SHIPPED.iter().find(|(own, _)| *own == name) {
+        return Ok(text);
+    }
+    let refusal = Refusal::usage(format!("there is no template `{name}`"));
+    let near = id::nearest(name, Templates::shipped().map(|own| (own, "")));
+    Err(if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) })
 }
 
 fn render(name: &str, source: &str, values: &serde_json::Value) -> Result<String> {

@@ -1,4 +1,4 @@
-//! Setting variables in a person's shell: the one line for each, quoted so that every value arrives as it is.
+//! Setting variables in a person's shell, and command lines for one, quoted so that every value and word arrives as it is.
 //!
 //! Only text is written here; nothing is run.
 
@@ -56,6 +56,16 @@ impl Shell {
     }
 }
 
+/// The command line of `words` for a shell of the family `sh`.
+#[must_use]
+pub fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted = words.into_iter().map(|word| {
+        let is_plain = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:=,@+%".contains(&byte));
+        if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
 impl fmt::Display for Shell {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -95,6 +105,12 @@ mod tests {
         set -gx DIR '/a b/it\'s $HOME `x` \\ ’'
         $env:DIR = '/a b/it''s $HOME `x` \ ’’'
         ");
+    }
+
+    #[test]
+    fn words_of_a_command_line_arrive_as_they_are() {
+        let words = ["autonomy", "note", "it's short", "", "--plain=1,2"];
+        assert_eq!(command_line(words), r"autonomy note 'it'\''s short' '' --plain=1,2");
     }
 
     #[test]

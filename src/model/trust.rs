@@ -25,6 +25,8 @@ pub enum Kind {
     Setup,
     /// The commands that a task is tested with.
     Acceptance,
+    /// A template of what agents are told.
+    Template,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             Self::Mcp => "mcp",
             Self::Setup => "setup",
             Self::Acceptance => "acceptance",
+            Self::Template => "template",
         }
     }
 }

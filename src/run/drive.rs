@@ -246,6 +246,12 @@ pub fn run(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn
     for name in &waiting {
         tell(&format!("gate `{name}` is not trusted and will not run; `autonomy trust` shows it"));
     }
+    for template in in_force::waiting_templates(workspace)? {
+        tell(&format!(
+            "the {} of this repository is not trusted as it is now and is not what the agent is told by; `autonomy trust` shows it",
+            template.label()
+        ));
+    }
     let mut stage =
         Stage::new(transaction, run.clone(), choice.name, choice.profile, choice.plan, choice.gates, agent, stop, tell);
     stage.record(request.record.as_deref());

@@ -119,6 +119,9 @@ impl<'a, 't> Stage<'a, 't> {
 
     /// Hears what others wrote into the log, and writes down a request to stop that came by a signal.
     pub(in crate::run) fn listen(&mut self) -> Result<()> {
+        for notice in self.workspace().take_notices() {
+            self.say(&notice);
+        }
         self.transaction.tick();
         self.transaction.catch_up()?;
         let asked = self.transaction.state().run.as_ref().is_some_and(|run| run.stop_asked);
@@ -130,7 +133,7 @@ impl<'a, 't> Stage<'a, 't> {
 
     /// Waits, and wakes early when it is told to stop.
     pub(in crate::run) fn wait(&mut self, until: Timestamp) -> Result<()> {
-        self.say(&format!("waiting until {}Z for the usage limit to end", until.second()));
+        self.say(&format!("waiting until {} for the usage limit to end", until.second()));
         while self.workspace().clock().now() < until {
             self.listen()?;
             if self.transaction.state().run.as_ref().is_some_and(|run| run.stop_asked) {

@@ -1,18 +1,35 @@
 //! `autonomy run` with recordings: what it commits, what it leaves alone, and how it goes on after it was killed.
 
+mod endings;
+mod hooks;
 mod parking;
+mod prompts;
+mod recorded;
+mod signals;
 
 use crate::sandbox::Sandbox;
 
-/// A repository with one gate of the person's own (`check.sh`), an agent that plays `recording`, and `tasks`.
+/// A repository with one gate of the person's own, an agent that plays `recording`, and `tasks`.
 fn stage(recording: &str, tasks: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     let file = sandbox.base().join("recording.yaml");
     std::fs::write(&file, recording).unwrap();
+    settle_on(&sandbox, &format!("driver = \"replay\"\narguments = [{:?}]\n", file.to_string_lossy()), tasks);
+    sandbox
+}
+
+/// The same with a program of the test's own as the agent; `more` are further lines of its profile.
+fn stage_program(driver: &str, script: &str, more: &str, tasks: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.install("own-agent", script);
+    settle_on(&sandbox, &format!("driver = \"{driver}\"\nprogram = \"own-agent\"\n{more}"), tasks);
+    sandbox
+}
+
+fn settle_on(sandbox: &Sandbox, profile: &str, tasks: &[&str]) {
     let settings = format!(
-        "version = 1\n[run]\nagent = \"recorded\"\n[agents.recorded]\ndriver = \"replay\"\narguments = [{:?}]\n\
+        "version = 1\n[run]\nagent = \"recorded\"\nuncontained = true\n[agents.recorded]\n{profile}\
          [gates.check]\ncommand = \"! grep -rq WRONG --include='*.txt' .\"\n",
-        file.to_string_lossy()
     );
     let config = sandbox.base().join("home/.config/autonomy/config.toml");
     std::fs::create_dir_all(config.parent().unwrap()).unwrap();
@@ -20,7 +37,6 @@ fn stage(recording: &str, tasks: &[&str]) -> Sandbox {
     for task in tasks {
         sandbox.autonomy(["task", "add", task]).ok();
     }
-    sandbox
 }
 
 const GREET: &str = "version: 1
@@ -39,10 +55,22 @@ attempts:
       - say: Done.
 ";
 
+/// The events of the live sessions, one a line; empty while there is none.
+fn log(sandbox: &Sandbox) -> String {
+    let Ok(sessions) = std::fs::read_dir(sandbox.path(".git/autonomy/sessions")) else { return String::new() };
+    sessions.filter_map(|entry| std::fs::read_to_string(entry.unwrap().path().join("log.yaml")).ok()).collect()
+}
+
 fn log_count(sandbox: &Sandbox, kind: &str) -> usize {
-    let sessions = std::fs::read_dir(sandbox.path(".git/autonomy/sessions")).unwrap();
-    let logs = sessions.map(|entry| std::fs::read_to_string(entry.unwrap().path().join("log.yaml")).unwrap());
-    logs.map(|log| log.matches(&format!("\"kind\":\"{kind}\"")).count()).sum()
+    log(sandbox).matches(&format!("\"kind\":\"{kind}\"")).count()
+}
+
+/// Why the last run ended, by the log.
+fn reason(sandbox: &Sandbox) -> String {
+    let log = log(sandbox);
+    let last = log.lines().rfind(|line| line.contains("\"kind\":\"run.ended\"")).expect("a run has ended");
+    let event: serde_json::Value = serde_json::from_str(last.trim_start_matches("--- ")).unwrap();
+    event["reason"].as_str().unwrap().to_owned()
 }
 
 #[test]

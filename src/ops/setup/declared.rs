@@ -1,12 +1,12 @@
-//! Everything that this repository wants to run, as declarations: what its settings and its tasks say, and git hooks and
-//! filters that its own git configuration takes from the work tree.
+//! Everything that this repository wants to run or to tell agents, as declarations: what its settings and its tasks say, git
+//! hooks and filters that its own git configuration takes from the work tree, and its templates of prompts.
 //!
 //! Hooks in the git directory are the person's own: no clone brings them. Whether a declaration is trusted is not asked here.
 
 use std::{collections::BTreeMap, path::Path};
 
 use crate::{
-    host::{Result, store::write, workspace::Workspace},
+    host::{Result, store::write, template::Templates, workspace::Workspace},
     model::{
         settings::declare,
         trust::{Declaration, Kind},
@@ -20,7 +20,10 @@ const MAX_HOOK: u64 = 1 << 20;
 /// The hooks that git runs for a commit (githooks(5)).
 const HOOKS: [&str; 5] = ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction"];
 
-/// All declarations: gates, agents, hooks, filters, acceptance commands.
+/// The templates of what agents are told; by others, people are told.
+const TOLD: [&str; 2] = ["briefing.md.j2", "prompt.md.j2"];
+
+/// All declarations: gates, agents, hooks, filters, acceptance commands, templates.
 ///
 /// # Errors
 /// Refuses settings that are wrong; fails when git's configuration or a hook cannot be read.
@@ -28,7 +31,24 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Declaration>> {
     let mut declarations = declare::declarations(workspace.resolved()?);
     declarations.extend(of_git(workspace)?);
     declarations.extend(verify::declarations(workspace)?);
+    declarations.extend(templates(workspace));
     Ok(declarations)
+}
+
+/// The project's own template `name` of what agents are told; none where there is none. One that cannot be read is named in a
+/// notice and counts for nothing.
+#[must_use]
+pub fn template(workspace: &Workspace, name: &str) -> Option<Declaration> {
+    let text = Templates::of(workspace.root()).own(name).unwrap_or_else(|error| {
+        workspace.notice(error.to_string());
+        None
+    })?;
+    Some(Declaration::new(Kind::Template, name, &text))
+}
+
+/// The project's own templates of what agents are told.
+pub fn templates(workspace: &Workspace) -> impl Iterator<Item = Declaration> {
+    TOLD.into_iter().filter_map(|name| template(workspace, name))
 }
 
 /// The hooks and filters alone.

@@ -1,4 +1,5 @@
-//! Which gates and agents may run now: trusted content, and what the person wrote outside the repository.
+//! Which gates and agents may run now, and what agents are told: trusted content, and what the person wrote outside the
+//! repository.
 //!
 //! A declaration that changed keeps its last trusted content until the change is trusted; one that the settings no longer
 //! name stays in force until a person lets it go, so that taking a gate out of a file is no way around it.
@@ -82,6 +83,32 @@ pub fn demand_hooks(workspace: &Workspace) -> Result<()> {
         .hint("`autonomy trust` shows what it would run")
         .into()),
     }
+}
+
+/// The text of the project's own template `name` as agents may be told by it; none when the shipped one is to be used.
+///
+/// # Errors
+/// Refuses a trust store that is wrong.
+pub fn template(workspace: &Workspace, name: &str) -> Result<Option<String>> {
+    let Some(declaration) = declared::template(workspace, name) else { return Ok(None) };
+    Ok(match TrustStore::open(workspace)?.standing(&declaration) {
+        Standing::Trusted => Some(declaration.content),
+        Standing::Changed { in_force } => Some(in_force),
+        Standing::Untrusted => None,
+    })
+}
+
+/// The templates of what agents are told that nobody has trusted as they are now.
+///
+/// # Errors
+/// Refuses a trust store that is wrong.
+pub fn waiting_templates(workspace: &Workspace) -> Result<Vec<Declaration>> {
+    let declarations: Vec<Declaration> = declared::templates(workspace).collect();
+    if declarations.is_empty() {
+        return Ok(declarations);
+    }
+    let store = TrustStore::open(workspace)?;
+    Ok(declarations.into_iter().filter(|declaration| store.standing(declaration) != Standing::Trusted).collect())
 }
 
 /// The profile of the agent `name` as it may be started now.

@@ -173,5 +173,6 @@ pub fn describe(declaration: &Declaration) -> String {
         Kind::Mcp => format!("agents would start the MCP server {}", declaration.name),
         Kind::Setup => "each new work tree would be prepared by".to_owned(),
         Kind::Acceptance => format!("task {} would be tested with", declaration.name),
+        Kind::Template => format!("agents would be told, by the template {}", declaration.name),
     }
 }

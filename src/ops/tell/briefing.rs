@@ -12,7 +12,7 @@ use crate::{
         quote::{self, length},
         refusal::Refusal,
     },
-    ops::tell::scene::Scene,
+    ops::{setup::in_force, tell::scene::Scene},
 };
 
 /// The template of a briefing.
@@ -80,11 +80,11 @@ pub fn write(
         now: scene.now,
         detail,
     };
-    let templates = Templates::of(workspace.root());
+    let (templates, own) = (Templates::of(workspace.root()), in_force::template(workspace, TEMPLATE)?);
     let mut room = budget;
     for _ in 0..ROUNDS {
         let briefing = choose(&material, room);
-        let text = templates.render(TEMPLATE, &briefing)?;
+        let text = templates.render_as(TEMPLATE, own.as_deref(), &briefing)?;
         let text = workspace.secrets().redact(&text).into_owned();
         let over = length(&text).saturating_sub(budget);
         if over == 0 {
@@ -94,6 +94,6 @@ pub fn write(
     }
     // Only a template of the project's own can say so much by itself.
     let briefing = choose(&material, 0);
-    let text = templates.render(TEMPLATE, &briefing)?;
+    let text = templates.render_as(TEMPLATE, own.as_deref(), &briefing)?;
     Ok((quote::head(&workspace.secrets().redact(&text), budget), briefing))
 }

@@ -11,7 +11,10 @@ use crate::{
         quote::{self, framed},
         refusal::Refusal,
     },
-    ops::tell::{briefing, scene::Scene},
+    ops::{
+        setup::in_force,
+        tell::{briefing, scene::Scene},
+    },
 };
 
 /// The template of a prompt.
@@ -73,6 +76,7 @@ pub fn prompt(workspace: &Workspace, attempt: &Attempt) -> Result<String> {
         failing: failing.collect::<Vec<_>>().join("\n\n"),
         briefing,
     };
-    let text = Templates::of(workspace.root()).render(TEMPLATE, &values)?;
+    let own = in_force::template(workspace, TEMPLATE)?;
+    let text = Templates::of(workspace.root()).render_as(TEMPLATE, own.as_deref(), &values)?;
     Ok(workspace.secrets().redact(&text).into_owned())
 }

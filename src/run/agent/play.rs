@@ -20,6 +20,7 @@ use crate::{
         id::TaskId,
         recording::{Patch, Recording, Run, Step},
         refusal::Refusal,
+        shell::command_line,
         time::Lapse,
         yaml::MAX_YAML,
     },
@@ -157,9 +158,9 @@ fn tool(step: &Step) -> Option<(&'static str, Value)> {
         )),
         Step::Link(link) => Some(("Link", json!({ "file_path": link.path, "target": link.target }))),
         Step::Delete(path) => Some(("Delete", json!({ "file_path": path }))),
-        Step::Run(Run::Argv(words)) => shell(words.join(" ")),
+        Step::Run(Run::Argv(words)) => shell(command_line(words.iter().map(String::as_str))),
         Step::Run(Run::Shell(text)) => shell(text.clone()),
-        Step::Autonomy(arguments) => shell(format!("autonomy {}", arguments.join(" "))),
+        Step::Autonomy(arguments) => shell(command_line(std::iter::once("autonomy").chain(arguments.iter().map(String::as_str)))),
         Step::Say(_) | Step::Client(_) | Step::Sleep(_) | Step::Exit(_) => None,
     }
 }

@@ -58,7 +58,7 @@ fn every_kind_of_step_is_done_and_told_as_a_client_would() {
     out {"message":{"content":[{"content":"","is_error":false,"tool_use_id":"step-5","type":"tool_result"}]},"type":"user"}
     out {"message":{"content":[{"id":"step-6","input":{"file_path":"old"},"name":"Delete","type":"tool_use"}]},"type":"assistant"}
     out {"message":{"content":[{"content":"","is_error":false,"tool_use_id":"step-6","type":"tool_result"}]},"type":"user"}
-    out {"message":{"content":[{"id":"step-7","input":{"command":"sh -c echo from-argv; exit 7"},"name":"Bash","type":"tool_use"}]},"type":"assistant"}
+    out {"message":{"content":[{"id":"step-7","input":{"command":"sh -c 'echo from-argv; exit 7'"},"name":"Bash","type":"tool_use"}]},"type":"assistant"}
     err from-argv
     err [exit code 7]
     out {"message":{"content":[{"content":"","is_error":false,"tool_use_id":"step-7","type":"tool_result"}]},"type":"user"}
