@@ -352,6 +352,18 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         uncommitted: Vec<String>,
     },
+    /// All commands that a task is tested with were carried out.
+    #[serde(rename = "task.tested")]
+    TaskTested {
+        /// Which.
+        task: TaskId,
+        /// The digest of the commands.
+        declaration: Digest,
+        /// The tree outside `.claude/` that they saw.
+        tree: Oid,
+        /// Green when each of them is.
+        verdict: Verdict,
+    },
     /// A task that was done is open again.
     #[serde(rename = "task.reopened")]
     TaskReopened {

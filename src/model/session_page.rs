@@ -118,6 +118,7 @@ impl SessionPage {
             }
             Fact::CloneStarted { .. }
             | Fact::ClientBound { .. }
+            | Fact::TaskTested { .. }
             | Fact::NoteAdded { .. }
             | Fact::FileSealed { .. }
             | Fact::IntentFormed { .. }

@@ -239,6 +239,17 @@ pub struct GateState {
     pub took: Lapse,
 }
 
+/// What came of the commands that a task is tested with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tested {
+    /// The digest of the commands.
+    pub declaration: Digest,
+    /// The tree outside `.claude/` that they saw.
+    pub tree: Oid,
+    /// Green when each of them was.
+    pub verdict: Verdict,
+}
+
 /// A run of the loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -348,6 +359,8 @@ pub struct State {
     pub rollbacks: Newest<Rolled>,
     /// Gates' last answers.
     pub gates: BTreeMap<GateName, GateState>,
+    /// What the commands said that tasks are tested with, the last time.
+    pub tested: BTreeMap<TaskId, Tested>,
     /// The last run.
     pub run: Option<Run>,
     /// How far it has come.
@@ -408,6 +421,7 @@ impl State {
             commits: Newest::default(),
             rollbacks: Newest::default(),
             gates: BTreeMap::new(),
+            tested: BTreeMap::new(),
             run: None,
             headway: Headway::default(),
             runs: 0,
@@ -623,6 +637,10 @@ impl State {
                 let state =
                     GateState { at, declaration: declaration.clone(), tree: tree.clone(), verdict: *verdict, took: *took };
                 self.gates.insert(gate.clone(), state);
+            }
+            Fact::TaskTested { task, declaration, tree, verdict } => {
+                let tested = Tested { declaration: declaration.clone(), tree: tree.clone(), verdict: *verdict };
+                self.tested.insert(task.clone(), tested);
             }
             Fact::RunStarted { run, plan } => {
                 self.runs += 1;

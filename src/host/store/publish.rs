@@ -18,7 +18,7 @@ use crate::{
             ledger::Ledger,
             lock::CloneLock,
             log::Log,
-            sealed,
+            pages, sealed,
             write::{self, Durability},
         },
         workspace::Workspace,
@@ -170,6 +170,8 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
         let seq = ledger.state().seq;
         failpoint::reach("publish.intent").doing("commit in", workspace.root())?;
         carry_out(ledger, seq, &intent)?;
+        // The pages count this commit too.
+        pages::heal(ledger);
     }
     drop(lock);
     if let Err(error) = git.after_commit(&request, environment, &publication.stop) {

@@ -45,3 +45,43 @@ fn a_command_that_takes_too_long_is_red_and_a_task_without_any_is_refused() {
     add(&sandbox, "Bare", &[]);
     assert!(sandbox.autonomy(["task", "verify", "bare"]).ended(1).stderr.contains("says nothing about how it is tested"));
 }
+
+#[test]
+fn a_task_is_done_and_proven_when_gates_and_commands_were_green_on_the_tree_at_hand() {
+    let sandbox = begin();
+    sandbox.write(
+        ".claude/autonomy.toml",
+        "[gates.tests]\ncommand = \"true\"\n[gates.style]\ncommand = \"false\"\nneeded = false\n",
+    );
+    for (title, spoil, proven) in [
+        ("Nothing asked", "none", false),
+        ("Gates only", "gates", false),
+        ("Commands only", "commands", false),
+        ("All of it", "all", true),
+        ("Changed since", "changed", false),
+        ("Another command since", "command", false),
+    ] {
+        let task = add(&sandbox, title, &["--test", &format!("true {spoil}")]);
+        sandbox.autonomy(["trust", "--yes", "--as-person", TOKEN]).ok();
+        sandbox.write("code", spoil);
+        if spoil != "none" && spoil != "commands" {
+            sandbox.autonomy(["gate", "run"]).ended(1);
+        }
+        if spoil != "none" && spoil != "gates" {
+            sandbox.autonomy(["task", "verify", &task]).ok();
+        }
+        if spoil == "changed" {
+            sandbox.write("code", "changed again");
+        }
+        if spoil == "command" {
+            let path = format!(".claude/tasks/{task}.md");
+            sandbox.write(&path, sandbox.read(&path).replace("true command", "true other"));
+        }
+        let done = sandbox.autonomy(["task", "done", &task]).ok();
+        assert_eq!(!done.stderr.contains("unproven"), proven, "{title}: {done}");
+        let log = std::fs::read_dir(sandbox.path(".git/autonomy/sessions")).unwrap().next().unwrap().unwrap().path();
+        let log = std::fs::read_to_string(log.join("log.yaml")).unwrap();
+        let fact = log.lines().rev().find(|line| line.contains("task.done")).unwrap();
+        assert_eq!(fact.contains("\"uncommitted\":[\"code\"]"), proven, "what no commit has is named: {fact}");
+    }
+}

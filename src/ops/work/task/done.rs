@@ -1,24 +1,35 @@
 //! `task done`: say that a task is done. What proves it is a verdict of gates on a tree; without one it reads "unproven".
+//!
+//! Nothing is run here: what `gate run` and `task verify` found out counts while the tree is still the one that they saw.
 
 use std::collections::BTreeMap;
 
 use crate::{
     host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
-        event::Fact,
+        change::TreePath,
+        event::{Fact, Verdict},
         holdings::{HeldTask, Holdings},
         id::{Oid, TaskId},
         record::RecordKind,
+        state::GateState,
         task::{
-            Status, order,
+            Status, Task, order,
             progress::{Move, Progress, Proof},
         },
     },
-    ops::work::{
-        board::Board,
-        task::{Moved, Request, carry_out, commit_for_person},
+    ops::{
+        judge::gate,
+        setup::in_force,
+        work::{
+            board::Board,
+            task::{Moved, Request, carry_out, commit_for_person, verify},
+        },
     },
 };
+
+/// The most uncommitted paths that evidence names.
+pub const NAMED: usize = 20;
 
 /// What proves that a task is done.
 #[derive(Clone, Debug, Default)]
@@ -36,12 +47,39 @@ pub struct Evidence {
 pub fn done(workspace: &Workspace, request: &Request) -> Result<Moved> {
     let mut reached = Vec::new();
     let (mut transaction, moved) = carry_out(workspace, &request.task, Move::Finish, |transaction, board, held| {
-        let (facts, milestones) = facts(transaction, board, held, &Evidence::default())?;
+        let (facts, milestones) = facts(transaction, board, held, &known(transaction, &held.task)?)?;
         reached = milestones;
         Ok(facts)
     })?;
     let commit = commit_for_person(&mut transaction, format!("task done: {}", moved.title));
     Ok(Moved { reached, commit, ..moved })
+}
+
+/// What is known to be green for the tree at hand: every gate that may run and is needed, and the commands that the task is
+/// tested with, if it has any. No tree when something of it is not, or when there is nothing of the kind.
+fn known(transaction: &Transaction<'_>, task: &Task) -> Result<Evidence> {
+    let (workspace, state) = (transaction.workspace(), transaction.state());
+    if state.gates.is_empty() && state.tested.is_empty() {
+        return Ok(Evidence::default());
+    }
+    let git = workspace.git()?;
+    let tree = git.tree_outside_claude(workspace.environment())?;
+    let mut verdicts = Vec::new();
+    for own in in_force::gates(workspace)? {
+        let Some(gate) = own.gate.filter(|gate| gate.needed) else { continue };
+        let fits = |known: &&GateState| known.tree == tree && known.declaration == gate::declaration(&gate);
+        verdicts.push(state.gates.get(&own.name).filter(fits).map(|known| known.verdict));
+    }
+    if let Some(declaration) = verify::declaration(task) {
+        let known = state.tested.get(&task.id).filter(|known| known.tree == tree && known.declaration == declaration.digest);
+        verdicts.push(known.map(|known| known.verdict));
+    }
+    if verdicts.is_empty() || verdicts.iter().any(|verdict| *verdict != Some(Verdict::Green)) {
+        return Ok(Evidence::default());
+    }
+    let outside = |path: &TreePath| !path.as_bytes().starts_with(b".claude/");
+    let uncommitted = git.status()?.paths().iter().filter(|path| outside(path)).take(NAMED).map(ToString::to_string).collect();
+    Ok(Evidence { tree: Some(tree), uncommitted })
 }
 
 /// The facts that finish a task: its record says done, and so do those of the milestones that are reached by it.

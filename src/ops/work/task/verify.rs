@@ -17,8 +17,8 @@ use crate::{
     },
     model::{
         document::Document,
-        event::Verdict,
-        id::TaskId,
+        event::{Fact, Verdict},
+        id::{Oid, TaskId},
         process::Exit,
         record::RecordKind,
         refusal::{Code, Refusal},
@@ -136,6 +136,7 @@ pub fn verify_until(workspace: &Workspace, request: &Request, stop: &Stop) -> Re
             .into());
     }
     let trusted = trusted(workspace, &task)?;
+    let tree = workspace.git()?.tree_outside_claude(workspace.environment())?;
     let mut checks = Vec::new();
     for entry in &task.acceptance {
         checks.push(match entry {
@@ -146,7 +147,7 @@ pub fn verify_until(workspace: &Workspace, request: &Request, stop: &Stop) -> Re
             Acceptance::Command { .. } => Check::Untrusted { entry: entry.label() },
         });
     }
-    tick(workspace, &task, &checks)?;
+    keep(workspace, &task, &checks, tree)?;
     Ok(Outcome { task: task.id, checks })
 }
 
@@ -179,6 +180,19 @@ fn run(workspace: &Workspace, entry: &str, command: &CommandLine, limit: Lapse, 
     Ok(Check::Ran { entry: entry.to_owned(), verdict, exit, took: Lapse(finished.lasted), output })
 }
 
+/// What the commands come to as a whole; none when one of them did not run.
+fn whole(checks: &[Check]) -> Option<Verdict> {
+    let mut whole = None;
+    for check in checks {
+        match check {
+            Check::Untrusted { .. } => return None,
+            Check::Ran { verdict, .. } if whole.is_none_or(|known| known == Verdict::Green) => whole = Some(*verdict),
+            Check::Ran { .. } | Check::ForPerson { .. } => {}
+        }
+    }
+    whole
+}
+
 /// The end of a text, from the start of a line where that is near.
 fn tail(text: &str) -> String {
     let from = text.len().saturating_sub(SHOWN);
@@ -186,8 +200,9 @@ fn tail(text: &str) -> String {
     text[from..].trim().to_owned()
 }
 
-/// Ticks the boxes of the record as it is now; who changed it meanwhile keeps their change.
-fn tick(workspace: &Workspace, task: &Task, checks: &[Check]) -> Result<()> {
+/// Ticks the boxes of the record as it is now, and keeps what came of the commands as a whole as a fact about the tree that
+/// they saw. Who changed the record meanwhile keeps their change.
+fn keep(workspace: &Workspace, task: &Task, checks: &[Check], tree: Oid) -> Result<()> {
     let commit = workspace.git()?.head()?.commit().map_or_else(|| "no commit".to_owned(), |commit| commit.short().to_owned());
     let mut transaction = Transaction::open(workspace)?;
     let lock = transaction.lock_clone()?;
@@ -204,9 +219,15 @@ fn tick(workspace: &Workspace, task: &Task, checks: &[Check]) -> Result<()> {
         let evidence = format!("{ended} after {took} on {}Z, on top of {commit}", transaction.at().minute());
         document = with_result(&document, entry, passed, &evidence)?;
     }
+    let mut facts = Vec::new();
     if document.text().as_bytes() != stored.bytes {
-        let fact = record::changed_to(&transaction, &stored, document.text(), std::collections::BTreeMap::new())?;
-        transaction.append_facts(&[fact])?;
+        facts.push(record::changed_to(&transaction, &stored, document.text(), std::collections::BTreeMap::new())?);
+    }
+    if let (Some(declaration), Some(verdict)) = (declaration(task), whole(checks)) {
+        facts.push(Fact::TaskTested { task: task.id.clone(), declaration: declaration.digest, tree, verdict });
+    }
+    if !facts.is_empty() {
+        transaction.append_facts(&facts)?;
     }
     drop(lock);
     Ok(())
