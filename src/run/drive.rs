@@ -12,7 +12,7 @@ use crate::{
     host::{
         Result,
         process::{self, Stop},
-        store::{lock::RunLock, publish},
+        store::publish,
         transaction::Transaction,
         trust::must_be_shown_person,
         workspace::Workspace,
@@ -35,7 +35,7 @@ use crate::{
         setup::in_force::{self, GateInForce},
         work::{board::Board, task::add},
     },
-    run::{agent::profile, step::Stage},
+    run::{agent::profile, place, step::Stage},
 };
 
 /// The verbs of this program that an agent may use.
@@ -228,11 +228,12 @@ pub fn run(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn
     may_commit(workspace)?;
     in_force::demand_hooks(workspace)?;
     let own_program = process::own_program()?;
-    let agent = profile::driver(&choice.name, &choice.profile, &VERBS, &own_program, workspace.environment().directory())?;
+    let (here, servers) = (workspace.environment().directory(), in_force::servers(workspace)?);
+    let agent = profile::driver(&choice.name, &choice.profile, &VERBS, &own_program, here, servers)?;
     let waiting = gate::waiting(&choice.gates);
     make_ready(workspace, request, tell)?;
     let mut transaction = Transaction::of_session(workspace)?;
-    let _one = RunLock::take(&transaction.directory())?;
+    let _one = place::take(&transaction, stop, tell)?;
     transaction.act_as(Actor::Autonomy);
     let Some(session) = transaction.session().cloned() else {
         return Err(Refusal::no("no session is live in this work tree").into());

@@ -7,5 +7,6 @@ pub mod demo;
 pub mod drive;
 
 mod edge;
+mod place;
 mod step;
 mod verdict;

@@ -10,6 +10,7 @@ mod bad_input;
 mod client;
 mod demo;
 mod example;
+mod ignored;
 mod readme;
 mod repositories;
 mod run;

@@ -3,6 +3,7 @@
 mod endings;
 mod hooks;
 mod parking;
+mod places;
 mod prompts;
 mod recorded;
 mod signals;

@@ -279,3 +279,29 @@ fn hooks_and_filters_from_the_work_tree_wait_for_trust() {
     sandbox.write(".git/hooks/pre-commit", "#!/bin/sh\n");
     assert_eq!(labels(&sandbox), ["filter big"]);
 }
+
+#[test]
+fn the_rules_of_who_decides_and_mcp_servers_wait_for_trust() {
+    let sandbox = Sandbox::new().with("AUTONOMY_TERMINAL", "yes");
+    sandbox.write(".claude/authority.yaml", "version: 1\n");
+    sandbox.write(".mcp.json", "{\"mcpServers\":{\"evil\":{\"command\":\"touch\",\"args\":[\"evil\"]}}}\n");
+    let servers = |sandbox: &Sandbox| in_force::servers(&workspace(sandbox)).expect("readable");
+    assert!(sandbox.autonomy(["init"]).ok().stderr.contains("authority .claude/authority.yaml, mcp .mcp.json"));
+    let listed = sandbox.autonomy(["trust", "list"]).ok();
+    insta::assert_snapshot!(listed.stdout, @r#"
+    authority .claude/authority.yaml not trusted
+      sha256 09bfcc6a14b83e2192b8673677725c84883ee9cd0c70e45c9ec09daa8f2b2847
+        version: 1
+    mcp .mcp.json        not trusted
+      sha256 88a43b4f0c813ac8481185e398b0ac5584396d6827a9c4819a5152cefd534a29
+        {"mcpServers":{"evil":{"command":"touch","args":["evil"]}}}
+    "#);
+    assert_eq!(servers(&sandbox), None, "agents start none");
+    sandbox.autonomy(["trust", "--yes", ".mcp.json"]).ok();
+    let trusted = sandbox.read(".mcp.json");
+    assert_eq!(servers(&sandbox).as_ref(), Some(&trusted));
+    sandbox.write(".mcp.json", "{}");
+    assert_eq!(servers(&sandbox).as_ref(), Some(&trusted), "what was trusted last stays in force");
+    sandbox.autonomy(["trust", "revoke", ".mcp.json"]).ok();
+    assert_eq!(servers(&sandbox), None);
+}

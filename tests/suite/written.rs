@@ -113,6 +113,18 @@ fn help_shows_the_commands_by_rooms_and_every_command_explains_itself() {
 }
 
 #[test]
+fn every_source_file_that_the_architecture_names_is_there() {
+    let text = fs::read_to_string(top("docs/architecture.md")).unwrap();
+    let named: Vec<&str> =
+        text.split('`').skip(1).step_by(2).filter(|word| word.ends_with(".rs") && !word.contains('<')).collect();
+    assert!(named.len() > 15, "{named:?}");
+    for name in named {
+        let there = ["src", ""].iter().any(|above| top(above).join(name.trim_start_matches("src/")).is_file());
+        assert!(there || top(name).is_file(), "docs/architecture.md names `{name}`, which is not there");
+    }
+}
+
+#[test]
 fn every_path_of_ours_in_the_git_directory_is_in_the_table_of_formats() {
     let table = fs::read_to_string(top("docs/formats.md")).unwrap();
     let cells = table.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|line| line.split(" | ").next());

@@ -111,6 +111,12 @@ pub fn binding(directory: &Path) -> PathBuf {
     directory.join("binding.yaml")
 }
 
+/// Held by the one run of the session in `directory`.
+#[must_use]
+pub fn run_lock(directory: &Path) -> PathBuf {
+    directory.join("run.lock")
+}
+
 /// The bytes with this digest, kept beside the log in `directory`.
 #[must_use]
 pub fn bytes(directory: &Path, digest: &Digest) -> PathBuf {

@@ -10,7 +10,11 @@ use std::{
 };
 
 use crate::{
-    host::{Doing, Result, clock::Clock, store::write},
+    host::{
+        Doing, Result,
+        clock::Clock,
+        store::{layout, write},
+    },
     model::refusal::Refusal,
 };
 
@@ -50,7 +54,7 @@ impl RunLock {
     /// # Errors
     /// Refuses when another run holds it, naming its process.
     pub fn take(directory: &Path) -> Result<Self> {
-        let path = directory.join("run.lock");
+        let path = layout::run_lock(directory);
         let file =
             File::options().create(true).truncate(false).read(true).write(true).open(&path).doing("open the lock", &path)?;
         match file.try_lock() {
@@ -64,6 +68,13 @@ impl RunLock {
             Err(TryLockError::Error(error)) => Err(error).doing("lock", &path),
         }
     }
+}
+
+/// Whether a run is going on in the session in `directory`.
+#[must_use]
+pub fn is_running(directory: &Path) -> bool {
+    let Ok(file) = File::options().read(true).write(true).open(layout::run_lock(directory)) else { return false };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
 /// Holds a log's lock while it is borrowed; released when dropped.

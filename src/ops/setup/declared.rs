@@ -23,7 +23,13 @@ const HOOKS: [&str; 5] = ["pre-commit", "prepare-commit-msg", "commit-msg", "pos
 /// The templates of what agents are told; by others, people are told.
 const TOLD: [&str; 2] = ["briefing.md.j2", "prompt.md.j2"];
 
-/// All declarations: gates, agents, hooks, filters, acceptance commands, templates.
+/// Files of the repository that are declared as a whole.
+const FILES: [(Kind, &str); 2] = [(Kind::Authority, ".claude/authority.yaml"), (Kind::Mcp, ".mcp.json")];
+
+/// The largest of them that is read, in bytes.
+const MAX_FILE: u64 = 4 << 20;
+
+/// All declarations: gates, agents, hooks, filters, acceptance commands, the rules of who decides, MCP servers, templates.
 ///
 /// # Errors
 /// Refuses settings that are wrong; fails when git's configuration or a hook cannot be read.
@@ -31,6 +37,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Declaration>> {
     let mut declarations = declare::declarations(workspace.resolved()?);
     declarations.extend(of_git(workspace)?);
     declarations.extend(verify::declarations(workspace)?);
+    declarations.extend(files(workspace)?);
     declarations.extend(templates(workspace));
     Ok(declarations)
 }
@@ -49,6 +56,20 @@ pub fn template(workspace: &Workspace, name: &str) -> Option<Declaration> {
 /// The project's own templates of what agents are told.
 pub fn templates(workspace: &Workspace) -> impl Iterator<Item = Declaration> {
     TOLD.into_iter().filter_map(|name| template(workspace, name))
+}
+
+/// The files that are declared as a whole: the rules of who decides, and the MCP servers that agents would start.
+///
+/// # Errors
+/// Refuses one that is too large or no plain file.
+pub fn files(workspace: &Workspace) -> Result<Vec<Declaration>> {
+    let mut declarations = Vec::new();
+    for (kind, path) in FILES {
+        if let Some(content) = write::read_capped(&workspace.root().join(path), MAX_FILE)? {
+            declarations.push(Declaration::new(kind, path, &String::from_utf8_lossy(&content)));
+        }
+    }
+    Ok(declarations)
 }
 
 /// The hooks and filters alone.

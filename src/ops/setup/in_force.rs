@@ -111,6 +111,30 @@ pub fn waiting_templates(workspace: &Workspace) -> Result<Vec<Declaration>> {
     Ok(declarations.into_iter().filter(|declaration| store.standing(declaration) != Standing::Trusted).collect())
 }
 
+/// The MCP servers of the repository that agents may start: the trusted content of `.mcp.json`; none where nobody trusted any.
+///
+/// # Errors
+/// Refuses a trust store that is wrong and a `.mcp.json` that cannot be read.
+pub fn servers(workspace: &Workspace) -> Result<Option<String>> {
+    let Some(declaration) = declared::files(workspace)?.into_iter().find(|declaration| declaration.kind == Kind::Mcp) else {
+        return Ok(None);
+    };
+    let untrusted = |instead: &str| {
+        workspace.notice(format!("`{}` is not trusted, so {instead}; `autonomy trust` shows it", declaration.name));
+    };
+    Ok(match TrustStore::open(workspace)?.standing(&declaration) {
+        Standing::Trusted => Some(declaration.content),
+        Standing::Changed { in_force } => {
+            untrusted("agents start the servers that were trusted last");
+            Some(in_force)
+        }
+        Standing::Untrusted => {
+            untrusted("agents start none of its servers");
+            None
+        }
+    })
+}
+
 /// The profile of the agent `name` as it may be started now.
 ///
 /// # Errors

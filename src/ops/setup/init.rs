@@ -89,6 +89,7 @@ pub fn init(workspace: &Workspace, request: &Request) -> Result<Outcome> {
 fn trust_own(workspace: &Workspace, outcome: &mut Outcome) -> Result<()> {
     let mut declarations = declare::declarations(&workspace.reread_settings()?);
     declarations.extend(declared::of_git(workspace)?);
+    declarations.extend(declared::files(workspace)?);
     let mut store = TrustStore::open(workspace)?;
     let mut own = Vec::new();
     for declaration in declarations {

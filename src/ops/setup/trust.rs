@@ -170,7 +170,7 @@ pub fn describe(declaration: &Declaration) -> String {
         Kind::Hook => format!("git hook {} would run", declaration.name),
         Kind::Filter => format!("git filter {} would run", declaration.name),
         Kind::Authority => "the rules of who decides would be".to_owned(),
-        Kind::Mcp => format!("agents would start the MCP server {}", declaration.name),
+        Kind::Mcp => format!("agents would start the MCP servers of {}", declaration.name),
         Kind::Setup => "each new work tree would be prepared by".to_owned(),
         Kind::Acceptance => format!("task {} would be tested with", declaration.name),
         Kind::Template => format!("agents would be told, by the template {}", declaration.name),

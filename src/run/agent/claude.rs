@@ -53,6 +53,8 @@ pub struct Claude {
     pub verbs: Vec<String>,
     /// The path of this program, which is put on the agent's PATH.
     pub own_program: PathBuf,
+    /// The MCP servers that it may start, as the JSON of the client; no others of the repository's.
+    pub servers: Option<String>,
 }
 
 impl Claude {
@@ -70,6 +72,11 @@ impl Claude {
         words.extend(self.profile.arguments.iter().cloned());
         words.extend(["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "dontAsk"].map(str::to_owned));
         words.extend(["--settings".to_owned(), settings]);
+        // Without it the client starts whatever servers the repository names.
+        words.push("--strict-mcp-config".to_owned());
+        if let Some(servers) = &self.servers {
+            words.extend(["--mcp-config".to_owned(), servers.clone()]);
+        }
         let conversation = if attempt.resume.is_some() { "--resume" } else { "--session-id" };
         words.extend([conversation.to_owned(), attempt.client.to_string()]);
         if let Some(model) = &self.profile.model {

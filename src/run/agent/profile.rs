@@ -11,7 +11,8 @@ use crate::{
     run::agent::{Agent, claude::Claude, command::Command, replay::Replay},
 };
 
-/// The driver of `profile`; `verbs` are what the agent may use of this program, `directory` is where paths start.
+/// The driver of `profile`; `verbs` are what the agent may use of this program, `directory` is where paths start, `servers`
+/// the MCP servers that it may start.
 ///
 /// # Errors
 /// Refuses a replay that names no recording.
@@ -21,10 +22,14 @@ pub fn driver(
     verbs: &[&str],
     own_program: &Path,
     directory: &Path,
+    servers: Option<String>,
 ) -> Result<Box<dyn Agent>, Refusal> {
     let (profile, own_program) = (profile.clone(), own_program.to_owned());
     Ok(match profile.driver {
-        Driver::Claude => Box::new(Claude { profile, verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(), own_program }),
+        Driver::Claude => {
+            let verbs = verbs.iter().map(|&verb| verb.to_owned()).collect();
+            Box::new(Claude { profile, verbs, own_program, servers })
+        }
         Driver::Command => Box::new(Command { profile }),
         Driver::Replay => {
             let recording = profile.arguments.last().ok_or_else(|| {

@@ -90,7 +90,7 @@ impl Trial {
             allow: vec!["Bash(cargo test *)".into()],
             ..AgentProfile::default()
         };
-        Claude { profile, verbs: vec!["task done".into()], own_program: "/opt/own/autonomy".into() }
+        Claude { profile, verbs: vec!["task done".into()], own_program: "/opt/own/autonomy".into(), servers: None }
     }
 }
 
@@ -169,6 +169,7 @@ echo '{"type":"result","is_error":false,"num_turns":3,"terminal_reason":"complet
     dontAsk
     --settings
     {"permissions":{"allow":["Read","Edit","Write","Glob","Grep","Bash(autonomy task done *)","Bash(cargo test *)"]}}
+    --strict-mcp-config
     --session-id
     11111111-2222-4333-8444-555555555555
     --model
@@ -184,6 +185,10 @@ echo '{"type":"result","is_error":false,"num_turns":3,"terminal_reason":"complet
     DISABLE_AUTOUPDATER=1
     PATH=/opt/own:…
     ");
+    let trusting = Claude { servers: Some(r#"{"mcpServers":{}}"#.into()), ..trial.claude(script) };
+    let (conclusion, _) = trial.run(&trusting, |_| {});
+    let words = conclusion.finished.expect("ran").stderr.text().into_owned();
+    assert!(words.contains("--strict-mcp-config\n--mcp-config\n{\"mcpServers\":{}}\n"), "{words}");
     let (conclusion, _) =
         trial.run(&trial.claude(script), |attempt| attempt.resume = Some(const { &Usage(std::collections::BTreeMap::new()) }));
     let words = conclusion.finished.expect("ran").stderr.text().into_owned();
