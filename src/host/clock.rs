@@ -20,7 +20,7 @@ use crate::{
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// The clock and the source of random suffixes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Clock {
     fixed: Option<Timestamp>,
     seed: Option<Cell<u64>>,

@@ -17,6 +17,7 @@ pub mod store;
 pub mod template;
 pub mod transaction;
 pub mod trust;
+pub mod watch;
 pub mod workspace;
 
 mod error;

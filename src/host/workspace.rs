@@ -96,6 +96,26 @@ impl Workspace {
             .into())
     }
 
+    /// The same place with nothing read yet: for what lasts longer than its settings.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self {
+            root: self.root.clone(),
+            git_directory: self.git_directory.clone(),
+            common_directory: self.common_directory.clone(),
+            environment: self.environment.clone(),
+            clock: self.clock.clone(),
+            repository: OnceCell::new(),
+            actor: self.actor.clone(),
+            session: self.session.clone(),
+            client: self.client.clone(),
+            notices: RefCell::new(Vec::new()),
+            secrets: OnceCell::new(),
+            resolved: OnceCell::new(),
+            overrides: self.overrides.clone(),
+        }
+    }
+
     /// The top of the work tree.
     #[must_use]
     pub fn root(&self) -> &Path {

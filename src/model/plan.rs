@@ -48,6 +48,8 @@ pub enum Reach {
     All,
     /// One, whatever comes of it.
     One,
+    /// All that become ready, and those that come later: it waits for them until its time is over.
+    Watch,
 }
 
 /// What there is to work on, besides the task that is under way.
@@ -100,6 +102,8 @@ pub enum Next {
         /// Until when.
         until: Timestamp,
     },
+    /// Wait until something changes, then look again.
+    Look,
     /// Nothing more.
     End(Ending),
 }
@@ -159,6 +163,9 @@ fn begin(plan: &Plan, progress: &Progress, outlook: &Outlook, now: Timestamp) ->
     }
     match outlook {
         Outlook::Ready(task) => attempt(plan, progress, task, 1, None, now),
+        Outlook::AllOver | Outlook::NeedsPerson | Outlook::Blocked if plan.reach == Reach::Watch => {
+            if now.since(progress.started) < plan.max { Next::Look } else { Next::End(Ending::OutOfTime) }
+        }
         Outlook::AllOver => Next::End(Ending::Done),
         Outlook::NeedsPerson => Next::End(Ending::NeedsPerson),
         Outlook::Blocked => Next::End(Ending::Blocked),

@@ -12,7 +12,11 @@ use crate::{
     host::{
         Result,
         process::{self, Stop},
-        store::publish,
+        store::{
+            layout::Private,
+            lock::{self, RunLock},
+            publish,
+        },
         transaction::Transaction,
         trust::must_be_shown_person,
         workspace::Workspace,
@@ -231,6 +235,13 @@ pub fn run(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn
     let (here, servers) = (workspace.environment().directory(), in_force::servers(workspace)?);
     let agent = profile::driver(&choice.name, &choice.profile, &VERBS, &own_program, here, servers)?;
     let waiting = gate::waiting(&choice.gates);
+    if let Some(session) = workspace.belongs_to()? {
+        let directory = Private::of(workspace.common_directory()).session(&session);
+        // Nothing is written down for a run that does not begin.
+        if lock::is_running(&directory) {
+            drop(RunLock::take(&directory)?);
+        }
+    }
     make_ready(workspace, request, tell)?;
     let mut transaction = Transaction::of_session(workspace)?;
     let _one = place::take(&transaction, stop, tell)?;
@@ -275,6 +286,30 @@ pub fn run(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn
     Ok(Outcome { session, run, ending, steps: progress.steps, done: progress.done, parked, took, branch, next })
 }
 
+/// Runs on every task that may be started, waits for more, and goes on with new settings and trust as soon as they are there.
+/// The bounds of the first run hold for all of it.
+///
+/// # Errors
+/// As [`run`].
+pub fn watch(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn FnMut(&str)) -> Result<Outcome> {
+    let plan = choose(workspace, request)?.plan;
+    let mut all = run(workspace, request, stop, tell)?;
+    while all.ending == Ending::SettingsChanged && !stop.is_told() {
+        tell("the settings or what is trusted changed");
+        let max = Some(Lapse(plan.max.0.saturating_sub(all.took.0)));
+        let steps = Some(plan.steps.saturating_sub(all.steps));
+        let next = run(&workspace.anew(), &Request { max, steps, ..request.clone() }, stop, tell)?;
+        all = Outcome {
+            steps: all.steps + next.steps,
+            done: all.done + next.done,
+            parked: all.parked + next.parked,
+            took: Lapse(all.took.0 + next.took.0),
+            ..next
+        };
+    }
+    Ok(all)
+}
+
 fn words(plan: &Plan) -> String {
     let gates: Vec<&str> = plan.gates.iter().map(GateName::as_str).collect();
     let gates = if gates.is_empty() { "no gates".to_owned() } else { format!("gates {}", gates.join(", ")) };
@@ -287,6 +322,7 @@ fn next_command(ending: &Ending) -> String {
         Ending::Blocked => "autonomy task list",
         Ending::NeedsPerson => "autonomy inbox",
         Ending::Stopped
+        | Ending::SettingsChanged
         | Ending::OutOfTime
         | Ending::OutOfSteps
         | Ending::NoProgress
@@ -301,7 +337,8 @@ fn next_command(ending: &Ending) -> String {
 fn make_ready(workspace: &Workspace, request: &Request, tell: &mut dyn FnMut(&str)) -> Result<()> {
     let board = Board::read(workspace)?;
     let open = board.holdings.tasks.iter().any(|held| !held.progress.is_over());
-    if !open && request.goal.is_none() && !is_unfinished(workspace)? {
+    let may_wait = request.reach == Reach::Watch;
+    if !open && !may_wait && request.goal.is_none() && !is_unfinished(workspace)? {
         return Err(Refusal::no("there is no open task to work on")
             .hint("`autonomy task add \"<title>\"`, `autonomy task import` for `docs/TODO.md`, or `autonomy run \"<goal>\"`")
             .into());
@@ -382,6 +419,7 @@ fn switch(transaction: &mut Transaction<'_>, name: &str, tell: &mut dyn FnMut(&s
 
 /// The loop.
 fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
+    let mut watching = None;
     loop {
         stage.listen()?;
         let progress = stage.progress();
@@ -394,6 +432,11 @@ fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
             Next::Baseline => stage.baseline()?,
             Next::Attempt { task, number, .. } => stage.attempt(&task, number, &progress)?,
             Next::Wait { until } => stage.wait(until)?,
+            Next::Look => {
+                if let Some(ending) = stage.look(&mut watching)? {
+                    return Ok(ending);
+                }
+            }
             Next::End(ending) => return Ok(ending),
             next => {
                 let Some(current) = progress.current.clone() else { continue };
@@ -408,7 +451,7 @@ fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
                         }
                     }
                     Next::Note => stage.note(&current)?,
-                    Next::Baseline | Next::Attempt { .. } | Next::Wait { .. } | Next::End(_) => {}
+                    Next::Baseline | Next::Attempt { .. } | Next::Wait { .. } | Next::Look | Next::End(_) => {}
                 }
             }
         }

@@ -10,3 +10,4 @@ mod edge;
 mod place;
 mod step;
 mod verdict;
+mod watch;

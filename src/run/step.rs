@@ -61,7 +61,7 @@ const PATHS: usize = 200;
 const PATH_BYTES: usize = 40 * 1024;
 
 /// How long a wait sleeps before it looks around again.
-const NAP: Duration = Duration::from_millis(500);
+pub(in crate::run) const NAP: Duration = Duration::from_millis(500);
 
 /// Everything that the acts of one run need.
 pub(in crate::run) struct Stage<'a, 't> {
@@ -71,8 +71,8 @@ pub(in crate::run) struct Stage<'a, 't> {
     pub(in crate::run) stop: &'t Stop,
     tell: &'t mut dyn FnMut(&str),
     run: RunId,
-    name: AgentName,
-    profile: AgentProfile,
+    pub(in crate::run) name: AgentName,
+    pub(in crate::run) profile: AgentProfile,
     agent: Box<dyn Agent>,
     /// What each conversation has used so far; one that is not in it is not continued.
     used: BTreeMap<ClientId, Usage>,

@@ -48,6 +48,8 @@ enum Command {
     Session(session::Session),
     /// Let an agent work on the tasks, one after the other, until something ends it
     Run(session::run::Run),
+    /// Run, and wait for more to do: new tasks, answers, lines of an imported check-list, settings
+    Watch(session::watch::Watch),
     /// Ask the run to stop; its work is kept
     Stop,
     /// Look whether everything that is promised still holds, and mend what can be mended
@@ -102,6 +104,7 @@ impl Command {
             Self::Demo => setup::demo::run(context),
             Self::Session(command) => command.run(context),
             Self::Run(command) => command.run(context),
+            Self::Watch(command) => command.run(context),
             Self::Stop => session::stop::run(context),
             Self::Verify(command) => command.run(context),
             Self::Commit(command) => command.run(context),

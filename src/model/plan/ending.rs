@@ -21,6 +21,8 @@ pub enum Ending {
     NeedsPerson,
     /// Somebody asked it to stop.
     Stopped,
+    /// The settings, or what is trusted, changed while it waited; it begins anew with them.
+    SettingsChanged,
     /// The run's time is over.
     OutOfTime,
     /// The run made as many attempts as it may.
@@ -54,6 +56,7 @@ impl Ending {
             Self::Blocked => "blocked",
             Self::NeedsPerson => "needs_person",
             Self::Stopped => "stopped",
+            Self::SettingsChanged => "settings_changed",
             Self::OutOfTime => "out_of_time",
             Self::OutOfSteps => "out_of_steps",
             Self::NoProgress => "no_progress",
@@ -67,7 +70,7 @@ impl Ending {
     #[must_use]
     pub fn exit(&self) -> u8 {
         match self {
-            Self::Done | Self::Once => 0,
+            Self::Done | Self::Once | Self::SettingsChanged => 0,
             Self::Blocked | Self::Stopped => Code::No.exit(),
             Self::NeedsPerson => Code::NeedsPerson.exit(),
             Self::CannotCommit { .. } => Code::Conflict.exit(),
@@ -85,6 +88,7 @@ impl fmt::Display for Ending {
             Self::Blocked => formatter.write_str("what is left is parked, failed, or comes after something that is"),
             Self::NeedsPerson => formatter.write_str("what is left waits for a person"),
             Self::Stopped => formatter.write_str("it was asked to stop"),
+            Self::SettingsChanged => formatter.write_str("the settings changed"),
             Self::OutOfTime => formatter.write_str("its time is over"),
             Self::OutOfSteps => formatter.write_str("it made as many attempts as it may"),
             Self::NoProgress => formatter.write_str("attempts in a row changed nothing or did not come to their end"),

@@ -175,6 +175,7 @@ impl World {
                 assert!(!self.stopped && until > at(self.now));
                 self.now += until.since(at(self.now)).0.as_secs() + 1;
             }
+            Next::Look => panic!("this plan does not wait for tasks"),
             Next::End(ending) => return Some(ending),
         }
         None
@@ -269,6 +270,23 @@ fn a_limit_is_waited_for_only_within_the_time_of_the_run() {
 }
 
 #[test]
+fn a_plan_that_watches_waits_for_tasks_until_its_time_is_over_and_begins_none_without_progress() {
+    let watching = Plan { reach: Reach::Watch, gates: Vec::new(), ..plan() };
+    let mut progress = Progress::default();
+    progress.take(&Fact::RunStarted { run: RunId::new("r").expect("plain"), plan: serde_json::json!(watching) }, at(0));
+    for outlook in [Outlook::AllOver, Outlook::NeedsPerson, Outlook::Blocked] {
+        assert_eq!(advance(&watching, &progress, &outlook, at(8 * 3600 - 1)), Next::Look);
+        assert_eq!(advance(&watching, &progress, &outlook, at(8 * 3600)), Next::End(Ending::OutOfTime));
+    }
+    let ready = Outlook::Ready(task(1));
+    assert!(matches!(advance(&watching, &progress, &ready, at(1)), Next::Attempt { number: 1, .. }));
+    progress.idle = 3;
+    assert_eq!(advance(&watching, &progress, &ready, at(1)), Next::End(Ending::NoProgress));
+    progress.take(&Fact::RunStopAsked {}, at(2));
+    assert_eq!(advance(&watching, &progress, &Outlook::AllOver, at(2)), Next::End(Ending::Stopped));
+}
+
+#[test]
 fn every_ending_has_its_word_and_code() {
     let why = || String::new();
     let all = [
@@ -277,6 +295,7 @@ fn every_ending_has_its_word_and_code() {
         Ending::Blocked,
         Ending::NeedsPerson,
         Ending::Stopped,
+        Ending::SettingsChanged,
         Ending::OutOfTime,
         Ending::OutOfSteps,
         Ending::NoProgress,
@@ -291,6 +310,7 @@ fn every_ending_has_its_word_and_code() {
     1 blocked
     3 needs_person
     1 stopped
+    0 settings_changed
     6 out_of_time
     6 out_of_steps
     6 no_progress

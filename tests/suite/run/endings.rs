@@ -1,5 +1,7 @@
 //! Every way in which a run comes to its end: what it says, what its log says, its exit code, and that the work is kept.
 
+use autonomy::model::{plan::ending::Ending, time::Timestamp};
+
 use crate::run::{log, log_count, reason, stage, stage_program};
 
 const NOTHING: &str = "version: 1\nsteps:\n  - say: I did nothing.\n";
@@ -99,4 +101,28 @@ fn an_agent_that_floods_hangs_and_ignores_being_asked_is_ended_and_its_output_is
     assert!(sizes.len() == 1 && sizes[0] > 100_000 && sizes[0] < 2_000_000, "{sizes:?}");
     assert_eq!(sandbox.read("begun.txt"), "begun\n");
     super::signals::assert_nothing_runs(&sandbox);
+}
+
+#[test]
+fn the_table_of_endings_has_every_reason_with_its_exit_code() {
+    let why = String::new;
+    let all = [
+        Ending::Done,
+        Ending::Once,
+        Ending::Blocked,
+        Ending::NeedsPerson,
+        Ending::Stopped,
+        Ending::SettingsChanged,
+        Ending::OutOfTime,
+        Ending::OutOfSteps,
+        Ending::NoProgress,
+        Ending::Limit { until: Timestamp::from_millisecond(0).unwrap() },
+        Ending::AgentUnusable { why: why() },
+        Ending::CannotCommit { why: why() },
+    ];
+    let table = include_str!("../../../docs/architecture.md");
+    for ending in all {
+        let row = format!("| `{}` | {} |", ending.word(), ending.exit());
+        assert!(table.contains(&row), "{row}");
+    }
 }

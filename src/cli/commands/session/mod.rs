@@ -13,6 +13,7 @@ mod show;
 mod start;
 mod status;
 pub(crate) mod stop;
+pub(crate) mod watch;
 mod words;
 
 use clap::Subcommand;

@@ -25,6 +25,19 @@ pub(crate) struct Run {
     /// Work on this task only (name, a unique part of it, or title)
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
+    #[command(flatten)]
+    way: Way,
+    /// Show what would be done, and do nothing
+    #[arg(long = "dry-run")]
+    show: bool,
+    /// Work on one task, then end
+    #[arg(long)]
+    once: bool,
+}
+
+/// How agents are run, and how much of it.
+#[derive(Args)]
+pub(crate) struct Way {
     /// The agent profile
     #[arg(long, value_name = "NAME")]
     agent: Option<AgentName>,
@@ -34,18 +47,26 @@ pub(crate) struct Run {
     /// How many attempts the run may make
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_steps: Option<u32>,
-    /// Show what would be done, and do nothing
-    #[arg(long = "dry-run")]
-    show: bool,
     /// Write down what the agent does, to be played again
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Let the agent work without containment: with your rights, on all your files
     #[arg(long)]
     uncontained: bool,
-    /// Work on one task, then end
-    #[arg(long)]
-    once: bool,
+}
+
+impl Way {
+    pub(crate) fn request(self, reach: Reach) -> Request {
+        Request {
+            agent: self.agent,
+            max: self.max_hours,
+            steps: self.max_steps,
+            record: self.record,
+            containment: if self.uncontained { Containment::Waived } else { Containment::Demanded },
+            reach,
+            ..Request::default()
+        }
+    }
 }
 
 fn hours(text: &str) -> std::result::Result<Lapse, String> {
@@ -58,28 +79,22 @@ fn hours(text: &str) -> std::result::Result<Lapse, String> {
 impl Run {
     pub(crate) fn run(self, context: &Context) -> Result<u8> {
         let workspace = context.workspace()?;
-        let request = Request {
-            goal: self.goal,
-            task: self.task,
-            agent: self.agent,
-            max: self.max_hours,
-            steps: self.max_steps,
-            record: self.record,
-            containment: if self.uncontained { Containment::Waived } else { Containment::Demanded },
-            reach: if self.once { Reach::One } else { Reach::All },
-        };
+        let reach = if self.once { Reach::One } else { Reach::All };
+        let request = Request { goal: self.goal, task: self.task, ..self.way.request(reach) };
         if self.show {
             let prospect = drive::prospect(&workspace, &request)?;
             return context.say(&workspace, &prospect, |screen| foresee(screen, &prospect));
         }
         let stop = stop_on_signals()?;
-        let outcome = drive::run(&workspace, &request, &stop, &mut |line| {
-            // With stderr gone the run goes on; the log has it all.
-            writeln!(io::stderr().lock(), "{line}").ok();
-        })?;
+        let outcome = drive::run(&workspace, &request, &stop, &mut talk)?;
         context.say(&workspace, &outcome, |screen| sum_up(screen, &outcome))?;
         Ok(outcome.ending.exit())
     }
+}
+
+/// Says a line while the run goes on; with stderr gone it goes on all the same, and the log has it all.
+pub(crate) fn talk(line: &str) {
+    writeln!(io::stderr().lock(), "{line}").ok();
 }
 
 fn foresee(screen: &mut Screen, prospect: &Prospect) {
@@ -113,7 +128,7 @@ fn driver(prospect: &Prospect) -> &'static str {
     }
 }
 
-fn sum_up(screen: &mut Screen, outcome: &Outcome) {
+pub(crate) fn sum_up(screen: &mut Screen, outcome: &Outcome) {
     let branch = outcome.branch.as_deref().map_or(String::new(), |branch| format!(", on `{branch}`"));
     screen.data(format!(
         "{} done, {} parked or waiting, {} attempts in {}{branch}",
@@ -124,6 +139,7 @@ fn sum_up(screen: &mut Screen, outcome: &Outcome) {
         Ending::Blocked
         | Ending::NeedsPerson
         | Ending::Stopped
+        | Ending::SettingsChanged
         | Ending::OutOfTime
         | Ending::OutOfSteps
         | Ending::NoProgress
