@@ -9,6 +9,7 @@ use crate::model::{
     id::{CheckpointName, DecisionId, GateName, Oid, SessionId, TaskId, slug},
     manifest::newer,
     refusal::Refusal,
+    settings::Checkpoints,
     time::Timestamp,
 };
 
@@ -51,6 +52,20 @@ impl CheckpointKind {
             Self::Edge => "edge",
             Self::Safety => "safety",
         }
+    }
+}
+
+/// The snapshot that is due while work goes on that began at `begun`, given when the last tagged and the last light one were
+/// taken; none when it is not time yet.
+#[must_use]
+pub fn due(now: Timestamp, begun: Timestamp, last: [Option<Timestamp>; 2], every: &Checkpoints) -> Option<CheckpointKind> {
+    let [tagged, light] = last.map(|last| last.map_or(begun, |last| last.max(begun)));
+    if now.since(tagged) >= every.tag_interval {
+        Some(CheckpointKind::Tick)
+    } else if now.since(light.max(tagged)) >= every.interval {
+        Some(CheckpointKind::Edge)
+    } else {
+        None
     }
 }
 
@@ -209,6 +224,20 @@ mod tests {
 
     fn at() -> Timestamp {
         "2026-11-20T18:00:00.123Z".parse().expect("a moment")
+    }
+
+    #[test]
+    fn snapshots_are_due_by_the_settings_counted_from_the_last_of_their_kind() {
+        let every = Checkpoints::default();
+        let at = |minute: i64| Timestamp::from_millisecond(minute * 60_000).expect("in range");
+        let due =
+            |now, tagged: Option<i64>, light: Option<i64>| due(at(now), at(100), [tagged, light].map(|it| it.map(at)), &every);
+        assert_eq!(due(104, None, None), None);
+        assert_eq!(due(105, None, None), Some(CheckpointKind::Edge));
+        assert_eq!(due(109, Some(1), Some(105)), None, "what was taken before the attempt does not count");
+        assert_eq!(due(110, None, Some(105)), Some(CheckpointKind::Edge));
+        assert_eq!(due(129, Some(125), Some(120)), None, "a tagged one is a light one too");
+        assert_eq!(due(130, None, Some(129)), Some(CheckpointKind::Tick));
     }
 
     #[test]

@@ -16,11 +16,12 @@ use crate::{
     },
     model::{
         change::{Change, TreePath},
-        checkpoint::CheckpointKind,
+        checkpoint::{CheckpointKind, due},
         id::{CheckpointName, Oid, TaskId},
         plan::progress::Current,
         refusal::Refusal,
         rollback::{RollbackPlan, Scope},
+        time::Timestamp,
     },
     ops::time::{
         checkpoint::{self, Asking},
@@ -43,6 +44,24 @@ pub(in crate::run) fn snapshot(transaction: &mut Transaction<'_>, task: &TaskId)
 pub(in crate::run) fn checkpoint(transaction: &mut Transaction<'_>, task: &TaskId, title: &str) -> Result<CheckpointName> {
     let taken = take(transaction, CheckpointKind::Task, task, title.to_owned(), title)?;
     Ok(taken.checkpoint.name.ok_or_else(|| Refusal::environment("the checkpoint got no name"))?)
+}
+
+/// Takes the snapshot that is due while an attempt goes on, if one is; `begun` is when the attempt did. An attempt never ends
+/// because none can be taken: the time is counted anew then. Hands back from when on it is counted.
+pub(in crate::run) fn tick(transaction: &mut Transaction<'_>, task: &TaskId, begun: Timestamp) -> Timestamp {
+    let workspace = transaction.workspace();
+    let (now, Ok(settings)) = (workspace.clock().now(), workspace.settings()) else { return begun };
+    let state = transaction.state();
+    let last = [&state.checkpoints, &state.snapshots].map(|taken| taken.entries.back().map(|taken| taken.at));
+    let Some(kind) = due(now, begun, last, &settings.checkpoints) else { return begun };
+    transaction.tick();
+    match take(transaction, kind, task, String::new(), "while work went on") {
+        Ok(_) => begun,
+        Err(error) => {
+            workspace.notice(format!("no snapshot could be taken while work went on: {error}"));
+            now
+        }
+    }
 }
 
 fn take(

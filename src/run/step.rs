@@ -274,6 +274,7 @@ impl<'a, 't> Stage<'a, 't> {
             overhear: Some(&overhear),
         };
         let (transaction, tell, stop, step) = (&mut self.transaction, &mut self.tell, self.stop, work.step);
+        let mut begun = workspace.clock().now();
         self.agent.attempt(&attempt, &mut |signal| {
             match signal {
                 Signal::Started(mark) => {
@@ -291,7 +292,10 @@ impl<'a, 't> Stage<'a, 't> {
                 }
                 Signal::LimitNear { limit, percent, .. } => tell(&format!("  the usage limit {limit} is at {percent}%")),
                 Signal::Retrying { attempt, .. } => tell(&format!("  the model's server does not answer; try {attempt}")),
-                Signal::Beat => heed(transaction, stop)?,
+                Signal::Beat => {
+                    heed(transaction, stop)?;
+                    begun = edge::tick(transaction, work.task, begun);
+                }
                 Signal::Client(_) | Signal::Usage(_) => {}
             }
             Ok(())

@@ -16,6 +16,7 @@ mod repositories;
 mod run;
 mod sandbox;
 mod session;
+mod settings;
 mod setup;
 mod store;
 mod tell;

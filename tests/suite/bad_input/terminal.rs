@@ -1,6 +1,6 @@
 //! No terminal: what asks says what it would do and stops, and what is a person's stays a person's.
 
-use super::{everything, live, refused};
+use super::{everything, live, refused, unchanged};
 use crate::sandbox::Sandbox;
 
 /// Runs `line`, which has to show its plan, say how it is carried out, end with 3 and change nothing.
@@ -72,4 +72,21 @@ fn what_is_a_persons_is_asked_of_nobody_else() {
     ] {
         refused(&agent, line, 3, &["agent"]);
     }
+}
+
+#[test]
+fn a_question_at_a_terminal_that_nobody_answers_is_a_no() {
+    let sandbox = Sandbox::new().with("AUTONOMY_TERMINAL", "yes");
+    sandbox.autonomy(["init"]).ok();
+    sandbox.write("file", "one\n");
+    sandbox.autonomy(["checkpoint", "first"]).ok();
+    sandbox.write("file", "two\n");
+    sandbox.write(".claude/autonomy.toml", "[gates.test]\ncommand = \"true\"\n");
+    for (line, code) in [(&["rollback", "first"][..], 1), (&["uninstall"], 1), (&["trust"], 3)] {
+        let before = everything(&sandbox);
+        let said = sandbox.autonomy(line).ended(code);
+        assert!(said.stderr.contains("[y/N]"), "{said}");
+        unchanged(&before, &everything(&sandbox), &line.join(" "));
+    }
+    assert!(!sandbox.path("../home/.local/state/autonomy/trust").exists(), "nothing was trusted");
 }

@@ -455,3 +455,27 @@ fn heal_all(story: &mut Story) {
     drop(ledger);
     heal(story);
 }
+
+#[test]
+fn the_summary_counts_a_commit_as_soon_as_it_is_made() {
+    let sandbox = crate::sandbox::Sandbox::new();
+    let session = sandbox.autonomy(["session", "start"]).ok().stdout.trim().to_owned();
+    let summary = || block(&sandbox.read(format!(".claude/sessions/{session}/PROGRESS_SUMMARY.md")));
+    assert!(summary().contains("Commits: 1,"), "{}", summary());
+    sandbox.autonomy(["task", "add", "One"]).ok();
+    sandbox.autonomy(["commit"]).ok();
+    assert!(summary().contains("Commits: 2,"), "{}", summary());
+}
+
+#[test]
+fn the_variables_of_a_session_come_back_with_its_folder() {
+    let sandbox = crate::sandbox::Sandbox::new();
+    let session = sandbox.autonomy(["session", "start"]).ok().stdout.trim().to_owned();
+    let file = format!(".claude/sessions/{session}/session_env.sh");
+    let before = sandbox.read(&file);
+    assert!(before.contains(&format!("export AUTONOMY_SESSION='{session}'")), "{before}");
+    sandbox.git(["clean", "-fdxq"]);
+    assert!(!sandbox.exists(&file));
+    sandbox.autonomy(["progress", "add", "after it"]).ok();
+    assert_eq!(sandbox.read(&file), before);
+}
