@@ -144,6 +144,9 @@ fn settings_that_cannot_be_read_are_named_with_file_line_and_column() {
         refused(&sandbox, &["config", "get", "run.max_steps"], 2, fragments);
         refused(&sandbox, &["commit"], 2, fragments);
     }
+    let conflict = "<<<<<<< HEAD\n[run]\n=======\n>>>>>>> other\n";
+    sandbox.write(".claude/autonomy.toml", conflict);
+    refused(&sandbox, &["config", "set", "run.max_steps", "7"], 2, &["autonomy.toml", "line 1, column 9", "<<<<<<< HEAD"]);
     sandbox.write(".claude/autonomy.toml", b"name = \"caf\xe9\"\n");
     refused(&sandbox, &["config", "show"], 2, &["autonomy.toml", "line 1", "UTF-8"]);
 }
@@ -277,6 +280,32 @@ fn a_log_of_a_later_version_is_read_but_not_written() {
     fs::write(&log, format!("{later},\"end\":true}}\n")).unwrap();
     fs::remove_file(session.join("fold.json")).ok();
     refused(&sandbox, &["progress", "add", "x"], 5, &["99"]);
+}
+
+#[test]
+fn what_lies_beside_a_log_is_judged_too() {
+    let sandbox = live();
+    let session = fs::read_dir(sandbox.path(".git/autonomy/sessions")).unwrap().next().unwrap().unwrap().path();
+    for path in [session.join("binding.yaml"), sandbox.path(".git/autonomy/clone.yaml")] {
+        let good = fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let later = good.replace("\"version\":1", "\"version\":99").replace("version: 1", "version: 99");
+        assert_ne!(later, good, "{good}");
+        for (text, code, words) in [(later.as_str(), 5, "99"), ("{", 5, "cannot read")] {
+            fs::write(&path, text).unwrap();
+            for line in [&["progress", "add", "x"][..], &["task", "add", "x"]] {
+                refused(&sandbox, line, code, &[&name, words]);
+            }
+        }
+        fs::write(&path, good).unwrap();
+    }
+    // A page that is no text is named and left alone; work goes on.
+    let page = ".claude/sessions";
+    let page = fs::read_dir(sandbox.path(page)).unwrap().next().unwrap().unwrap().path().join("PROGRESS_LOG.md");
+    fs::write(&page, b"caf\xe9\n").unwrap();
+    let said = sandbox.autonomy(["progress", "add", "goes on"]).ok();
+    assert!(said.stderr.contains("PROGRESS_LOG.md") && said.stderr.contains("line 1: not UTF-8"), "{said}");
+    assert_eq!(fs::read(&page).unwrap(), b"caf\xe9\n");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Runs that are told to stop while they work: by Ctrl-C, twice, and from another terminal.
 
 use std::{
+    io::Read as _,
     process::{Child, Stdio},
     time::{Duration, Instant},
 };
@@ -36,20 +37,33 @@ const LONG: Duration = Duration::from_mins(1);
 /// A run in the background.
 pub(super) struct Running {
     child: Child,
+    heard: Vec<u8>,
 }
 
 impl Running {
     pub(super) fn start(sandbox: &Sandbox, line: &[&str]) -> Self {
         let child = sandbox.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Self { child }
+        Self { child, heard: Vec::new() }
     }
 
     pub(super) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Waits until it says `words`.
+    fn hear(&mut self, words: &str) {
+        let mut byte = [0];
+        while !self.heard.windows(words.len()).any(|heard| heard == words.as_bytes()) {
+            let read = self.child.stderr.as_mut().expect("a pipe").read(&mut byte).expect("it can be heard");
+            assert_eq!(read, 1, "it ended before it said `{words}`: {}", String::from_utf8_lossy(&self.heard));
+            self.heard.push(byte[0]);
+        }
+    }
+
     pub(super) fn end(self, sandbox: &Sandbox) -> Output {
-        Output::from(&self.child.wait_with_output().unwrap(), &sandbox.base())
+        let mut output = self.child.wait_with_output().unwrap();
+        output.stderr.splice(0..0, self.heard);
+        Output::from(&output, &sandbox.base())
     }
 }
 
@@ -154,8 +168,9 @@ fn a_second_run_of_the_session_is_refused_and_names_the_first() {
 fn a_run_that_waits_for_a_limit_or_judges_hears_a_request_to_stop() {
     let limit = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/recordings/limit.yaml")).unwrap();
     let sandbox = stage(&limit, &["Greet"]);
-    let run = Running::start(&sandbox, &["run"]);
-    until("the limit", || log_count(&sandbox, "limit.met") == 1);
+    let mut run = Running::start(&sandbox, &["run"]);
+    run.hear("waiting until");
+    assert_eq!(log_count(&sandbox, "limit.met"), 1);
     run.signal(Signal::INT);
     let said = run.end(&sandbox).ended(1);
     assert!(said.stderr.contains("waiting until 2026-11-20T19:35:03Z for the usage limit to end"), "{}", said.stderr);

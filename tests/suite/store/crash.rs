@@ -140,6 +140,7 @@ struct Ground {
 }
 
 impl Ground {
+    /// `setup` are commands of ours, and of a shell behind `$ `.
     fn new(setup: &[&str]) -> Self {
         let sandbox = Sandbox::new().with("AUTONOMY_TERMINAL", "yes");
         sandbox.git(["switch", "--quiet", "-c", "work"]);
@@ -149,7 +150,10 @@ impl Ground {
         sandbox.write("untracked.txt", "of the user\n");
         let ground = Self { sandbox };
         for (line, number) in setup.iter().zip(1..) {
-            ground.run(line, number, &[]).ok();
+            match line.strip_prefix("$ ") {
+                Some(script) => ground.sandbox.run(ground.sandbox.program("sh").args(["-ec", script])).ok(),
+                None => ground.run(line, number, &[]).ok(),
+            };
         }
         for place in ["work", "home"] {
             mirror(&ground.place(place), &ground.place("saved").join(place));
@@ -389,5 +393,34 @@ fn evidence() {
     let setup = [LIVE, &["task add Tested --test true", "config set gates.one.command true", "trust --yes"]].concat();
     for line in ["task verify Tested", "gate run"] {
         survives(&setup, line);
+    }
+}
+
+#[test]
+fn putting_the_store_in_order() {
+    let damage = "$ for record in .claude/tasks/*published*; do echo broken >\"$record\"; done";
+    survives(&[LIVE, &[damage]].concat(), "verify --repair");
+}
+
+#[test]
+fn a_report_is_sealed_whole_or_not_at_all() {
+    let ground = Ground::new(LIVE);
+    let trace = ground.sandbox.base().join("trace");
+    ground.run("report", 100, &[("AUTONOMY_FAILPOINT_TRACE", &trace.display().to_string())]).ok();
+    let reached = reached(&trace);
+    assert!(reached.contains_key("write.rename"), "{reached:?}");
+    for armed in reached.iter().flat_map(|(point, count)| hits(point, *count)) {
+        ground.restore();
+        ground.run("report", 100, &[("AUTONOMY_FAILPOINT", &armed)]).killed();
+        ground.run("report", 200, &[]).ok();
+        ground.run("commit", 201, &[]).ok();
+        let sealed = ground.sandbox.git(["ls-tree", "-r", "--name-only", "HEAD"]);
+        let reports: Vec<&str> = sealed.lines().filter(|path| path.contains("/reports/")).collect();
+        assert!(!reports.is_empty(), "{armed}: {sealed}");
+        for report in reports {
+            assert!(ground.sandbox.read(report).starts_with('#'), "{armed}: `{report}` is not whole");
+        }
+        let verified = ground.run("verify", 202, &[]);
+        assert_eq!(verified.code, Some(0), "{armed}: {verified}");
     }
 }
