@@ -9,6 +9,11 @@ mod recorded;
 mod signals;
 mod watching;
 
+use autonomy::{
+    model::plan::ending::Ending,
+    run::drive::{Outcome, Prospect},
+};
+
 use crate::sandbox::Sandbox;
 
 /// A repository with one gate of the person's own, an agent that plays `recording`, and `tasks`.
@@ -160,4 +165,15 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let said = sandbox.autonomy(["run", "--dry-run"]).ok();
     assert!(said.stdout.contains("recorded (replay)") && said.stdout.contains("1. Greet"), "{}", said.stdout);
     assert_eq!(sandbox.belongings(), before);
+}
+
+#[test]
+fn what_came_of_a_run_is_told_as_data_of_its_schema() {
+    let sandbox = stage(GREET, &["Greet"]);
+    let prospect = sandbox.autonomy(["run", "--dry-run", "--json"]).ok().json();
+    let prospect: Prospect = serde_json::from_value(prospect).unwrap();
+    assert_eq!((prospect.open, prospect.ready[0].1.as_str()), (1, "Greet"));
+    let outcome = sandbox.autonomy(["run", "--json"]).ok().json();
+    let outcome: Outcome = serde_json::from_value(outcome).unwrap();
+    assert_eq!((outcome.ending, outcome.steps, outcome.done, outcome.parked), (Ending::Done, 2, 1, 0));
 }

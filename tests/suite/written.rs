@@ -23,6 +23,7 @@ use autonomy::{
         task::Task,
     },
     ops::table::VERBS,
+    run::drive,
 };
 
 use crate::sandbox::Sandbox;
@@ -69,6 +70,9 @@ fn every_outcome_request_and_record_has_its_schema() {
         ("checkpoint".to_owned(), as_text(&schema_of::<Checkpoint>("checkpoint"))),
         ("checkpoint.manifest".to_owned(), as_text(&schema_of::<Manifest>("checkpoint.manifest"))),
         ("recording".to_owned(), as_text(&schema_of::<Recording>("recording"))),
+        ("run.outcome".to_owned(), as_text(&schema_of::<drive::Outcome>("run.outcome"))),
+        ("run.prospect".to_owned(), as_text(&schema_of::<drive::Prospect>("run.prospect"))),
+        ("watch.outcome".to_owned(), as_text(&schema_of::<drive::Outcome>("watch.outcome"))),
     ];
     for verb in VERBS {
         let name = verb.name.replace(' ', "-");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Result,
-        store::{layout, overview::Overview, retire},
+        store::{layout, lock::RunLock, overview::Overview, retire},
         transaction::Transaction,
         workspace::Workspace,
     },
@@ -64,6 +64,8 @@ pub struct Outcome {
 pub fn end(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let mut transaction = Transaction::of_session(workspace)?;
     let session = transaction.session().cloned().ok_or_else(none_is_live)?;
+    // A run writes into the log until its own end.
+    let _no_run = RunLock::take(&transaction.directory())?;
     // Somebody who keeps the clone's lock keeps the end from its commit; then not even the report is saved.
     drop(transaction.lock_clone()?);
     let outcome = if request.failed { SessionOutcome::Failed } else { SessionOutcome::Completed };

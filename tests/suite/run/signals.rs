@@ -152,16 +152,18 @@ fn a_run_is_stopped_from_another_terminal_while_its_agent_works() {
 }
 
 #[test]
-fn a_second_run_of_the_session_is_refused_and_names_the_first() {
+fn while_a_run_goes_on_a_second_one_and_the_end_of_the_session_are_refused() {
     let (sandbox, run) = begun(PATIENT);
-    let said = sandbox.autonomy(["run"]).ended(4);
-    assert!(
-        said.stderr.contains("a run is going on in this session") && said.stderr.contains("autonomy stop"),
-        "{}",
-        said.stderr
-    );
+    for line in [&["run"][..], &["watch"], &["run", "Sing"], &["session", "end"]] {
+        let said = sandbox.autonomy(line).ended(4);
+        let names = said.stderr.contains("a run is going on in this session") && said.stderr.contains("autonomy stop");
+        assert!(names, "{line:?}: {}", said.stderr);
+    }
     run.signal(Signal::INT);
     run.end(&sandbox).ended(1);
+    assert_eq!((reason(&sandbox).as_str(), log_count(&sandbox, "task.added")), ("stopped", 0), "`Sing` was not written down");
+    sandbox.autonomy(["session", "end"]).ok();
+    assert!(!sandbox.exists(".git/autonomy/sessions") || log_count(&sandbox, "session.started") == 0);
 }
 
 #[test]
