@@ -28,7 +28,10 @@ impl Agent for Replay {
             if reading.has_result() {
                 return reading.conclude(finished.exit, attempt.resume, finished.stderr.last_line());
             }
-            let words = if finished.exit.is_success() { reading.last_words() } else { finished.stderr.last_line() };
+            let told = finished.stderr.text();
+            // A refusal of ours may go on with the place in the file and a hint.
+            let error = told.lines().rfind(|line| line.starts_with("error: ")).or(finished.stderr.last_line());
+            let words = if finished.exit.is_success() { reading.last_words() } else { error };
             let (_, usage) = reading.conclude(finished.exit, attempt.resume, None);
             (Outcome::of_exit(finished.exit, words), usage)
         })

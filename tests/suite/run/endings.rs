@@ -84,6 +84,14 @@ fn an_agent_that_is_not_there_ends_the_run_and_names_what_is_missing() {
 }
 
 #[test]
+fn a_recording_that_cannot_be_played_says_where_it_is_wrong() {
+    let sandbox = stage("version: 1\nsteps:\n  - wait: 1s\n", &["Greet"]);
+    let said = sandbox.autonomy(["run"]).ended(1);
+    let words = "try 1 failed: the agent failed: exit code 2: error: cannot read `$SANDBOX/recording.yaml`: line 3, column 5";
+    assert!(said.stderr.contains(words), "{}", said.stderr);
+}
+
+#[test]
 fn an_agent_that_floods_hangs_and_ignores_being_asked_is_ended_and_its_output_is_capped() {
     let script = "#!/bin/sh\ntrap '' TERM\ncat >/dev/null\necho begun >begun.txt\n\
         (trap '' TERM; sleep 300) &\nwhile :; do echo 0123456789012345678901234567890123456789; done\n";
