@@ -443,12 +443,13 @@ impl Question<'_> {
                 }
                 continue;
             }
-            let bits_at = |manifest: &Manifest| manifest.permissions.get(listed).copied();
-            let elsewhere = differing.contains(&path) || self.others.contains_key(&path) || !self.scope.covers(&path);
-            if elsewhere || bits_at(self.now) == bits_at(self.then) {
+            if differing.contains(&path) || self.others.contains_key(&path) || !self.scope.covers(&path) {
                 continue;
             }
             let Some(side) = (self.held)(&path) else { continue };
+            if self.now.bits(&path, side.mode) == self.then.bits(&path, side.mode) {
+                continue;
+            }
             let bits = Some(self.then.bits(&path, side.mode));
             let (now, then) = (Some(side.clone()), Some(side));
             entries.insert(path.clone(), Entry { path, action: Action::Restore, why: Why::Permissions, now, then, bits });

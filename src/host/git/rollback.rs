@@ -3,6 +3,7 @@
 //! What is done to a path is decided by `model::rollback`; carrying it out is `restore`'s.
 
 use std::{
+    borrow::Cow,
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashMap},
     fs,
@@ -19,10 +20,10 @@ use crate::{
         },
     },
     model::{
-        change::{Change, TreePath},
+        change::{Change, Mode, TreePath},
         id::{Oid, SessionId},
         ignore::{Case, Rules, Standing, ignored},
-        manifest::Manifest,
+        manifest::{ListedPath, Manifest},
         refusal::Refusal,
         rollback::{Question, RollbackPlan, Scope, plan},
     },
@@ -118,12 +119,13 @@ impl Repository {
             };
             self.subtree(checkpoint, path).map_or_else(failure, |tree| tree.is_some())
         };
+        let manifest = self.spelled_out(checkpoint, present.manifest(), &carrier.manifest)?;
         let plan = plan(&Question {
             checkpoint,
             worktree: self.worktree_name(),
             scope,
             changes: &changes,
-            now: present.manifest(),
+            now: &manifest,
             then: &carrier.manifest,
             ignored_now: &|path| now.ignore(path),
             ignored_then: &|path| then.ignore(path),
@@ -136,6 +138,24 @@ impl Repository {
             Some(error) => Err(error),
             None => Ok(plan),
         }
+    }
+
+    /// The manifest of now with the bits of every path of the checkpoint in it, where other bits are usual now than were then:
+    /// a path that neither manifest names may have changed its bits with all others.
+    fn spelled_out<'a>(&self, checkpoint: &Oid, now: &'a Manifest, then: &Manifest) -> Result<Cow<'a, Manifest>> {
+        if now.usual == then.usual {
+            return Ok(Cow::Borrowed(now));
+        }
+        let mut all = now.permissions.clone();
+        for (path, side) in self.entries_below(checkpoint, None)? {
+            if matches!(side.mode, Mode::File | Mode::Executable) {
+                all.entry(ListedPath::single(path.as_bytes())).or_insert(now.bits(&path, side.mode));
+            }
+            for directory in path.parents() {
+                all.entry(ListedPath::directory(directory.as_bytes())).or_insert(now.directory_bits(&directory));
+            }
+        }
+        Ok(Cow::Owned(Manifest { permissions: all, ..now.clone() }))
     }
 
     /// What stands at or above a path to be restored and is in no snapshot.

@@ -387,6 +387,28 @@ fn take(fixture: &Fixture, step: &Step) {
     }
 }
 
+#[test]
+fn bits_go_back_although_those_of_all_files_of_a_kind_changed() {
+    for bits in [0o700, 0o775] {
+        let fixture = base();
+        let (start, to) = (seen(&fixture), checkpoint(&fixture));
+        chmod(&fixture, "run.sh", bits);
+        for name in ["a/x", "a/y", "b/c/z", ".gitignore"] {
+            chmod(&fixture, name, bits & 0o664);
+        }
+        for name in ["a", "b", "b/c"] {
+            chmod(&fixture, name, bits);
+        }
+        let (end, safety) = (seen(&fixture), checkpoint(&fixture));
+        let plan = planned(&fixture, &to, &Scope::Everything);
+        assert_eq!(carry_out(&fixture, &plan).held_back, []);
+        assert_eq!(seen(&fixture), start);
+        let undo = planned(&fixture, &safety, &plan.undoing());
+        assert_eq!(carry_out(&fixture, &undo).held_back, []);
+        assert_eq!(seen(&fixture), end);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
