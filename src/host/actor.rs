@@ -2,7 +2,11 @@
 //!
 //! What a person alone may do is decided by `model` and `ops`; this only says who it is.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     host::environment::Environment,
@@ -45,16 +49,24 @@ fn marked_ancestor() -> bool {
     let mark = format!("{STEP}=");
     let mut process = PathBuf::from("/proc/self");
     for _ in 0..64 {
-        let Ok(stat) = fs::read_to_string(process.join("stat")) else { return false };
+        let Some(stat) = read(&process.join("stat")) else { return false };
+        let stat = String::from_utf8_lossy(&stat);
         // The name in parentheses may hold anything, so the fields are counted behind the last one.
         let parent =
             stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).and_then(|text| text.parse::<u32>().ok());
         let Some(parent) = parent.filter(|parent| *parent > 1) else { return false };
         process = PathBuf::from(format!("/proc/{parent}"));
-        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        let environment = read(&process.join("environ")).unwrap_or_default();
         if environment.split(|byte| *byte == 0).any(|entry| entry.starts_with(mark.as_bytes())) {
             return true;
         }
     }
     false
+}
+
+/// A file below `/proc`, which tells no length: a large first read saves most of the calls that growing step by step takes.
+fn read(path: &Path) -> Option<Vec<u8>> {
+    let mut content = Vec::with_capacity(16 * 1024);
+    File::open(path).and_then(|mut file| file.read_to_end(&mut content)).ok()?;
+    Some(content)
 }

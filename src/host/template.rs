@@ -102,7 +102,7 @@ impl Templates {
     ///
     /// # Errors
     /// Refuses a template that is wrong, that names a value which is not there, or that costs too much: with name and line.
-    pub fn render(&self, name: &str, values: &impl Serialize) -> Result<String> {
+    pub fn render(&self, name: &str, values: &(impl Serialize + Sync)) -> Result<String> {
         self.render_as(name, self.own(name)?.as_deref(), values)
     }
 
@@ -110,14 +110,12 @@ impl Templates {
     ///
     /// # Errors
     /// As [`Self::render`].
-    pub fn render_as(&self, name: &str, own: Option<&str>, values: &impl Serialize) -> Result<String> {
-        let values = serde_json::to_value(values)
-            .map_err(|error| Refusal::new(Code::Bug, format!("cannot put values into the template `{name}`: {error}")))?;
-        let Some(source) = own else { return render(name, shipped(name)?, &values) };
+    pub fn render_as(&self, name: &str, own: Option<&str>, values: &(impl Serialize + Sync)) -> Result<String> {
+        let Some(source) = own else { return render(name, shipped(name)?, values) };
         let shown = format!(".claude/templates/{name}");
         let started = std::thread::scope(|scope| {
             let builder = std::thread::Builder::new().stack_size(STACK);
-            builder.spawn_scoped(scope, || render(&shown, source, &values)).map(std::thread::ScopedJoinHandle::join)
+            builder.spawn_scoped(scope, || render(&shown, source, values)).map(std::thread::ScopedJoinHandle::join)
         });
         match started {
             Ok(Ok(rendered)) => rendered,
@@ -139,7 +137,7 @@ fn shipped(name: &str) -> Result<&'static str, Refusal> {
     Err(if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) })
 }
 
-fn render(name: &str, source: &str, values: &serde_json::Value) -> Result<String> {
+fn render(name: &str, source: &str, values: &impl Serialize) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);

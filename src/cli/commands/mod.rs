@@ -31,6 +31,7 @@ struct Line {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Make this repository ready: settings, gates, what git overlooks
     Init(setup::init::Init),

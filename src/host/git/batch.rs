@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     path::PathBuf,
 };
 
@@ -14,7 +14,10 @@ use git2::{ObjectType, OdbLookupFlags};
 use crate::{
     host::{
         Doing as _, Result, failpoint,
-        git::{Repository, Tried as _},
+        git::{
+            Repository, Tried as _,
+            pack::{self, Object},
+        },
     },
     model::refusal::Refusal,
 };
@@ -32,7 +35,7 @@ pub(in crate::host::git) struct Batch<'r> {
     repository: &'r git2::Repository,
     odb: git2::Odb<'r>,
     index: HashMap<git2::Oid, usize>,
-    objects: Vec<(ObjectType, Vec<u8>)>,
+    objects: Vec<Object>,
     /// Blobs too large to be held; they are read again when they are written.
     large: Vec<(PathBuf, git2::Oid)>,
 }
@@ -61,7 +64,7 @@ impl<'r> Batch<'r> {
     pub(in crate::host::git) fn add_hashed(&mut self, kind: ObjectType, bytes: Vec<u8>, oid: git2::Oid) {
         if !self.holds(oid) {
             self.index.insert(oid, self.objects.len());
-            self.objects.push((kind, bytes));
+            self.objects.push(Object { kind, bytes, oid });
         }
     }
 
@@ -75,7 +78,7 @@ impl<'r> Batch<'r> {
     /// The bytes of an object of the batch or of the repository.
     pub(in crate::host::git) fn read(&self, oid: git2::Oid) -> Result<Vec<u8>> {
         match self.index.get(&oid) {
-            Some(&at) => Ok(self.objects[at].1.clone()),
+            Some(&at) => Ok(self.objects[at].bytes.clone()),
             None => Ok(self.odb.read(oid).tried(format!("read the object {oid}"))?.data().to_vec()),
         }
     }
@@ -83,6 +86,14 @@ impl<'r> Batch<'r> {
     /// Adds the trees that the leaves make and says the id of the topmost.
     pub(in crate::host::git) fn tree(&mut self, leaves: &[Leaf<'_>]) -> Result<git2::Oid> {
         tree(leaves, 0, &mut |bytes| self.add(ObjectType::Tree, bytes))
+    }
+
+    /// Adds the trees of two lists that have most of their directories in common, which are built once. Hands back the
+    /// entries of the first one's topmost tree as well.
+    pub(in crate::host::git) fn two_trees<'a>(&mut self, lists: [&[Leaf<'a>]; 2]) -> Result<([git2::Oid; 2], Vec<Leaf<'a>>)> {
+        let [first, second] = both(lists, 0, &mut |bytes| self.add(ObjectType::Tree, bytes))?;
+        let oids = [self.add(ObjectType::Tree, entries(&first))?, self.add(ObjectType::Tree, entries(&second))?];
+        Ok((oids, first))
     }
 
     /// Writes everything as one synced pack; large blobs as objects of their own.
@@ -103,26 +114,11 @@ impl<'r> Batch<'r> {
             return Ok(());
         }
         failpoint::reach("objects.write").doing("write objects below", self.repository.path())?;
-        let doing = || "write a pack";
-        let apart = git2::Repository::from_odb(git2::Odb::new().tried(doing())?).tried(doing())?;
-        let memory = apart.odb().tried(doing())?;
-        memory.add_new_mempack_backend(1000).tried(doing())?;
-        let mut pack = apart.packbuilder().tried(doing())?;
-        for (kind, bytes) in &self.objects {
-            let oid = memory.write(*kind, bytes).tried(doing())?;
-            pack.insert_object(oid, None).tried(doing())?;
-        }
-        let mut buffer = git2::Buf::new();
-        pack.write_buf(&mut buffer).tried(doing())?;
-        let mut writer = self.odb.packwriter().tried(doing())?;
-        // The writer itself only says that it failed; libgit2 knows why.
-        let why = |_| git2::Error::last_error(-1);
-        writer.write_all(&buffer).map_err(why).doing("write a pack below", self.repository.path())?;
-        writer.commit().tried(doing())?;
+        pack::write(&self.repository.commondir().join("objects/pack"), &self.objects)?;
         failpoint::reach("objects.written").doing("write objects below", self.repository.path())?;
         self.objects.clear();
         self.index.clear();
-        self.odb.refresh().tried(doing())
+        self.odb.refresh().tried("see the objects that were written")
     }
 }
 
@@ -131,30 +127,109 @@ pub(in crate::host::git) fn tree_id(leaves: &[Leaf<'_>]) -> Result<git2::Oid> {
     tree(leaves, 0, &mut |bytes| git2::Oid::hash_object(ObjectType::Tree, &bytes).tried("hash a tree"))
 }
 
-fn tree(leaves: &[Leaf<'_>], depth: usize, put: &mut dyn FnMut(Vec<u8>) -> Result<git2::Oid>) -> Result<git2::Oid> {
-    // Sorted by path, directories stand where git sorts them in a tree: as if a slash followed their name.
-    let mut bytes = Vec::with_capacity(leaves.len() * 40);
-    let mut at = 0;
-    while at < leaves.len() {
-        let leaf = &leaves[at];
-        let rest = &leaf.path[depth..];
-        let (mode, name, oid) = match rest.iter().position(|&byte| byte == b'/') {
+const DIRECTORY: u32 = 0o040_000;
+
+/// What stands at one name of a directory.
+enum Part<'l, 'a> {
+    Leaf(Leaf<'a>),
+    /// A directory's name and the leaves below it.
+    Directory(&'a [u8], &'l [Leaf<'a>]),
+}
+
+/// Divides the leaves of the directory whose path has `depth` bytes. Sorted by path, directories stand where git sorts them
+/// in a tree: as if a slash followed their name.
+fn parts<'l, 'a>(leaves: &'l [Leaf<'a>], depth: usize) -> Vec<Part<'l, 'a>> {
+    let (mut parts, mut rest) = (Vec::new(), leaves);
+    while let [first, ..] = rest {
+        let path: &'a [u8] = first.path;
+        let name = &path[depth..];
+        let count = match name.iter().position(|&byte| byte == b'/') {
             None => {
-                at += 1;
-                (leaf.mode, rest, leaf.oid)
+                parts.push(Part::Leaf(Leaf { path: name, ..*first }));
+                1
             }
             Some(length) => {
-                let prefix = &leaf.path[..=depth + length];
-                let end = at + leaves[at..].partition_point(|other| other.path.starts_with(prefix));
-                let below = tree(&leaves[at..end], prefix.len(), put)?;
-                at = end;
-                (0o040_000, &rest[..length], below)
+                let prefix = &path[..=depth + length];
+                let end = rest.partition_point(|other| other.path.starts_with(prefix));
+                parts.push(Part::Directory(&name[..length], &rest[..end]));
+                end
             }
         };
-        bytes.extend_from_slice(format!("{mode:o} ").as_bytes());
-        bytes.extend_from_slice(name);
-        bytes.push(0);
-        bytes.extend_from_slice(oid.as_bytes());
+        rest = &rest[count..];
     }
-    put(bytes)
+    parts
+}
+
+/// The bytes of a tree with these entries.
+fn entries(leaves: &[Leaf<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(leaves.len() * 40);
+    for leaf in leaves {
+        bytes.extend_from_slice(format!("{:o} ", leaf.mode).as_bytes());
+        bytes.extend_from_slice(leaf.path);
+        bytes.push(0);
+        bytes.extend_from_slice(leaf.oid.as_bytes());
+    }
+    bytes
+}
+
+fn tree(leaves: &[Leaf<'_>], depth: usize, put: &mut dyn FnMut(Vec<u8>) -> Result<git2::Oid>) -> Result<git2::Oid> {
+    let mut level = Vec::new();
+    for part in parts(leaves, depth) {
+        level.push(match part {
+            Part::Leaf(leaf) => leaf,
+            Part::Directory(name, below) => Leaf { path: name, mode: DIRECTORY, oid: tree(below, depth + name.len() + 1, put)? },
+        });
+    }
+    put(entries(&level))
+}
+
+/// The entries of both lists' trees at `depth`; a directory that is the same in both is built once.
+fn both<'a>(
+    lists: [&[Leaf<'a>]; 2],
+    depth: usize,
+    put: &mut dyn FnMut(Vec<u8>) -> Result<git2::Oid>,
+) -> Result<[Vec<Leaf<'a>>; 2]> {
+    let [left, right] = lists.map(|leaves| parts(leaves, depth));
+    let mut others: HashMap<&[u8], &[Leaf<'a>]> = HashMap::new();
+    others.extend(right.iter().filter_map(|part| match part {
+        Part::Directory(name, below) => Some((*name, *below)),
+        Part::Leaf(_) => None,
+    }));
+    let mut built: HashMap<&[u8], git2::Oid> = HashMap::new();
+    let mut levels = [Vec::with_capacity(left.len()), Vec::with_capacity(right.len())];
+    for part in left {
+        levels[0].push(match part {
+            Part::Leaf(leaf) => leaf,
+            Part::Directory(name, below) => {
+                let inside = depth + name.len() + 1;
+                let oid = match others.get(name) {
+                    None => tree(below, inside, put)?,
+                    Some(other) if *other == below => {
+                        let oid = tree(below, inside, put)?;
+                        built.insert(name, oid);
+                        oid
+                    }
+                    Some(other) => {
+                        let [own, theirs] = both([below, other], inside, put)?;
+                        built.insert(name, put(entries(&theirs))?);
+                        put(entries(&own))?
+                    }
+                };
+                Leaf { path: name, mode: DIRECTORY, oid }
+            }
+        });
+    }
+    for part in right {
+        levels[1].push(match part {
+            Part::Leaf(leaf) => leaf,
+            Part::Directory(name, below) => {
+                let oid = match built.get(name) {
+                    Some(oid) => *oid,
+                    None => tree(below, depth + name.len() + 1, put)?,
+                };
+                Leaf { path: name, mode: DIRECTORY, oid }
+            }
+        });
+    }
+    Ok(levels)
 }

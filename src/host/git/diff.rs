@@ -15,7 +15,8 @@ use crate::{
     },
 };
 
-type ReadTree<'a> = dyn Fn(git2::Oid) -> Result<Vec<u8>> + 'a;
+/// Reads the bytes of a tree.
+pub(in crate::host::git) type ReadTree<'a> = dyn Fn(git2::Oid) -> Result<Vec<u8>> + 'a;
 
 impl Repository {
     /// What differs between two commits or trees, by path; no `before` stands for the empty tree.

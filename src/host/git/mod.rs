@@ -23,6 +23,7 @@ mod identity;
 mod index;
 mod land;
 mod open;
+mod pack;
 mod program;
 mod read;
 mod refs;

@@ -12,17 +12,17 @@ use crate::{
         git::{
             Repository, Tried as _,
             batch::Batch,
-            diff::differences,
+            diff::{ReadTree, differences},
             oid, raw_oid,
             restore::{Site, Stands, index_path},
-            rollback::Carrier,
-            snapshot::staged_leaves,
+            snapshot::{Snapshot, staged_leaves},
             stat_cache::entry,
             walk::{Mark, Tracked, stage},
         },
     },
     model::{
         change::{Change, Mode, Side, TreePath},
+        manifest::Manifest,
         rollback::{Action, RollbackPlan},
     },
 };
@@ -33,10 +33,49 @@ type Stages = BTreeMap<TreePath, BTreeMap<u16, Side>>;
 /// Marks of entries that are not plain.
 type Marks = BTreeMap<TreePath, Mark>;
 
-/// What the checkpoint carries of the index.
-struct Then {
-    carrier: Carrier,
+/// Staged state: that of the index at one moment, or what a snapshot has of it.
+struct Staging {
+    tree: git2::Oid,
     stages: Stages,
+    marks: Marks,
+}
+
+impl Staging {
+    fn of_index(index: &Index, batch: &mut Batch<'_>) -> Result<Self> {
+        let tracked = Tracked::of(index, (0, 0));
+        let mut stages = Stages::new();
+        for entry in &tracked.unmerged {
+            if let (Ok(path), Some(mode)) = (TreePath::new(&*entry.path), Mode::from_bits(entry.mode)) {
+                stages.entry(path).or_default().insert(stage(entry), Side { mode, oid: oid(entry.id) });
+            }
+        }
+        let marked = tracked.entries.iter().zip(&tracked.marks).filter(|(_, mark)| !matches!(mark, Mark::Plain | Mark::Unmerged));
+        let marks = marked.filter_map(|(entry, mark)| Some((TreePath::new(&*entry.path).ok()?, *mark))).collect();
+        Ok(Self { tree: batch.tree(&staged_leaves(&tracked))?, stages, marks })
+    }
+
+    fn of_snapshot(
+        read: &ReadTree<'_>,
+        tree: git2::Oid,
+        unmerged: impl IntoIterator<Item = (u16, git2::Oid)>,
+        manifest: &Manifest,
+    ) -> Result<Self> {
+        let mut stages = Stages::new();
+        for (number, tree) in unmerged {
+            for change in differences(read, None, Some(tree))? {
+                if let Some(side) = change.after {
+                    stages.entry(change.path).or_default().insert(number, side);
+                }
+            }
+        }
+        let lists = [
+            (&manifest.skip_worktree, Mark::SkipWorktree),
+            (&manifest.assume_unchanged, Mark::AssumeUnchanged),
+            (&manifest.intent_to_add, Mark::IntentToAdd),
+        ];
+        let marks = lists.into_iter().flat_map(|(paths, mark)| paths.iter().map(move |path| (path.clone(), mark))).collect();
+        Ok(Self { tree, stages, marks })
+    }
 }
 
 /// How the index differs from what it is to be, where the plan considers it.
@@ -50,80 +89,80 @@ struct Difference {
 impl Repository {
     /// Rewrites entries of the user's index; leaves the file alone when there is nothing to do.
     pub(in crate::host::git) fn restore_index(&self, plan: &RollbackPlan, place: &Site<'_>) -> Result<()> {
-        let then = self.then(plan)?;
-        let index = self.index()?;
+        let then = self.staging_then(plan)?;
+        let looked_at = self.index()?;
         let is_stale = |path: &TreePath| {
-            let found = index.get_path(index_path(path), 0);
+            let found = looked_at.get_path(index_path(path), 0);
             found.is_some_and(|found| place.settled.get(path).is_some_and(|stat| !stat.is_that_of(&found)))
         };
         let stale: Vec<&TreePath> = plan.with(Action::Restore).map(|entry| &entry.path).filter(|path| is_stale(path)).collect();
-        if self.difference(&index, plan, &then)?.paths().is_empty() && stale.is_empty() {
+        let seen = self.difference(&looked_at, plan, &then)?;
+        if seen.paths().is_empty() && stale.is_empty() {
             return Ok(());
         }
         self.rewrite_index(
             &mut |index| {
-                self.difference(index, plan, &then)?.settle(index, place)?;
+                if is_same(index, &looked_at) {
+                    seen.settle(index, place)?;
+                } else {
+                    self.difference(index, plan, &then)?.settle(index, place)?;
+                }
                 plan.with(Action::Restore).try_for_each(|entry| refresh(index, place, &entry.path))
             },
             || Ok(()),
         )
     }
 
-    /// How many paths have entries in the index that the plan changes.
+    /// How many paths have entries in the index that the plan changes, when the index is as the snapshot has it.
     ///
     /// # Errors
-    /// Fails when the index or an object cannot be read.
-    pub fn staged_by(&self, plan: &RollbackPlan) -> Result<usize> {
-        let then = self.then(plan)?;
-        Ok(self.difference(&self.index()?, plan, &then)?.paths().len())
+    /// Fails when an object cannot be read.
+    pub fn staged_by(&self, plan: &RollbackPlan, present: &Snapshot<'_>) -> Result<usize> {
+        let read = |id| present.read_tree(id);
+        let (tree, unmerged) = present.staged();
+        let now = Staging::of_snapshot(&read, tree, unmerged.iter().copied(), present.manifest())?;
+        Ok(Difference::between(&read, &now, &self.staging_then(plan)?, plan)?.paths().len())
     }
 
-    fn then(&self, plan: &RollbackPlan) -> Result<Then> {
+    fn staging_then(&self, plan: &RollbackPlan) -> Result<Staging> {
         let carrier = self.carrier(&plan.checkpoint)?;
-        let mut stages = Stages::new();
-        for (number, tree) in &carrier.unmerged {
-            for (path, side) in self.entries_below(tree, None)? {
-                stages.entry(path).or_default().insert(*number, side);
-            }
-        }
-        Ok(Then { carrier, stages })
+        let batch = Batch::new(self)?;
+        let unmerged: Vec<(u16, git2::Oid)> =
+            carrier.unmerged.iter().map(|(number, tree)| Ok((*number, raw_oid(tree)?))).collect::<Result<_>>()?;
+        Staging::of_snapshot(&|id| batch.read(id), raw_oid(&carrier.staged)?, unmerged, &carrier.manifest)
     }
 
-    fn difference(&self, index: &Index, plan: &RollbackPlan, then: &Then) -> Result<Difference> {
-        let tracked = Tracked::of(index, (0, 0));
+    fn difference(&self, index: &Index, plan: &RollbackPlan, then: &Staging) -> Result<Difference> {
         let mut batch = Batch::new(self)?;
-        let staged = batch.tree(&staged_leaves(&tracked))?;
-        let mut changes = differences(&|id| batch.read(id), Some(staged), Some(raw_oid(&then.carrier.staged)?))?;
-        changes.retain(|change| plan.restores_staged(&change.path));
-
-        let mut open = Stages::new();
-        for entry in &tracked.unmerged {
-            if let (Ok(path), Some(mode)) = (TreePath::new(&*entry.path), Mode::from_bits(entry.mode)) {
-                open.entry(path).or_default().insert(stage(entry), Side { mode, oid: oid(entry.id) });
-            }
-        }
-        open.retain(|path, _| plan.restores_staged(path));
-        let mut open_then = then.stages.clone();
-        open_then.retain(|path, _| plan.restores_staged(path));
-
-        let marked = tracked.entries.iter().zip(&tracked.marks).filter(|(_, mark)| !matches!(mark, Mark::Plain | Mark::Unmerged));
-        let mut marks: Marks = marked.filter_map(|(entry, mark)| Some((TreePath::new(&*entry.path).ok()?, *mark))).collect();
-        marks.retain(|path, _| plan.restores_staged(path));
-        let manifest = &then.carrier.manifest;
-        let lists = [
-            (&manifest.skip_worktree, Mark::SkipWorktree),
-            (&manifest.assume_unchanged, Mark::AssumeUnchanged),
-            (&manifest.intent_to_add, Mark::IntentToAdd),
-        ];
-        let mut marks_then = Marks::new();
-        for (paths, mark) in lists {
-            marks_then.extend(paths.iter().filter(|path| plan.restores_staged(path)).map(|path| (path.clone(), mark)));
-        }
-        Ok(Difference { changes, stages: (open, open_then), marks: (marks, marks_then) })
+        let now = Staging::of_index(index, &mut batch)?;
+        Difference::between(&|id| batch.read(id), &now, then, plan)
     }
 }
 
+/// Whether two indexes have the same entries, whatever their times.
+fn is_same(left: &Index, right: &Index) -> bool {
+    let same = |(left, right): (IndexEntry, IndexEntry)| {
+        (left.path, left.id, left.mode, left.flags, left.flags_extended)
+            == (right.path, right.id, right.mode, right.flags, right.flags_extended)
+    };
+    left.len() == right.len() && left.iter().zip(right.iter()).all(same)
+}
+
 impl Difference {
+    fn between(read: &ReadTree<'_>, now: &Staging, then: &Staging, plan: &RollbackPlan) -> Result<Self> {
+        fn considered<T: Clone>(all: &BTreeMap<TreePath, T>, plan: &RollbackPlan) -> BTreeMap<TreePath, T> {
+            let chosen = all.iter().filter(|(path, _)| plan.restores_staged(path));
+            chosen.map(|(path, value)| (path.clone(), value.clone())).collect()
+        }
+        let mut changes = differences(read, Some(now.tree), Some(then.tree))?;
+        changes.retain(|change| plan.restores_staged(&change.path));
+        Ok(Self {
+            changes,
+            stages: (considered(&now.stages, plan), considered(&then.stages, plan)),
+            marks: (considered(&now.marks, plan), considered(&then.marks, plan)),
+        })
+    }
+
     fn paths(&self) -> BTreeSet<&TreePath> {
         let mut paths: BTreeSet<&TreePath> = self.changes.iter().map(|change| &change.path).collect();
         let (open_now, open_then) = &self.stages;

@@ -113,9 +113,10 @@ impl Repository {
         cache.write();
 
         let kept: Vec<Leaf<'_>> = hashed.leaves.iter().filter(|leaf| !over.paths.contains(leaf.path)).copied().collect();
-        let tree = batch.tree(&kept)?;
-        let evidence = tree_id(&outside_claude(&hashed.leaves))?;
-        let carried = carried(&tracked, &mut batch)?;
+        let ([tree, index], top) = batch.two_trees([&kept, &staged_leaves(&tracked)])?;
+        // Where no limit held, the tree that was just built has all that evidence is bound to.
+        let evidence = tree_id(&outside_claude(if over.paths.is_empty() { &top } else { &hashed.leaves }))?;
+        let carried = Carried { index, unmerged: unmerged(&tracked, &mut batch)? };
         let manifest = manifest(&tracked, &found, &hashed);
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let counts = Counts {
@@ -191,6 +192,11 @@ impl Snapshot<'_> {
 
     pub(in crate::host::git) fn raw_tree(&self) -> git2::Oid {
         self.tree
+    }
+
+    /// The staged tree, and those of stages 1 to 3 where a merge left paths open.
+    pub(in crate::host::git) fn staged(&self) -> (git2::Oid, &[(u16, git2::Oid)]) {
+        (self.carried.index, &self.carried.unmerged)
     }
 
     /// Reads one of its trees, or one of the repository's.
@@ -361,8 +367,8 @@ pub(in crate::host::git) fn staged_leaves(tracked: &Tracked) -> Vec<Leaf<'_>> {
     staged.map(|(entry, _)| Leaf { path: &entry.path, mode: entry.mode, oid: entry.id }).collect()
 }
 
-fn carried(tracked: &Tracked, batch: &mut Batch<'_>) -> Result<Carried> {
-    let index = batch.tree(&staged_leaves(tracked))?;
+/// The trees of what a merge left open, with their stages.
+fn unmerged(tracked: &Tracked, batch: &mut Batch<'_>) -> Result<Vec<(u16, git2::Oid)>> {
     let mut unmerged = Vec::new();
     for wanted in 1..=3 {
         let leaves: Vec<Leaf<'_>> = tracked
@@ -375,7 +381,7 @@ fn carried(tracked: &Tracked, batch: &mut Batch<'_>) -> Result<Carried> {
             unmerged.push((wanted, batch.tree(&leaves)?));
         }
     }
-    Ok(Carried { index, unmerged })
+    Ok(unmerged)
 }
 
 fn manifest(tracked: &Tracked, found: &Findings, hashed: &Hashed<'_>) -> Manifest {

@@ -41,7 +41,7 @@ const fn pathed(byte: u8) -> bool {
     plain(byte) || byte == b'/'
 }
 
-/// Longer prefixes come before the shorter ones that they begin with.
+/// Those with the same first byte stand together; longer prefixes come before the shorter ones that they begin with.
 const FORMS: [Form; 37] = [
     form("aws", "AKIA", capital, 16, true),
     form("aws", "ASIA", capital, 16, true),
@@ -71,16 +71,33 @@ const FORMS: [Form; 37] = [
     form("slack", "xoxs-", lined, 10, false),
     form("slack", "xapp-", lined, 10, true),
     form("slack", "hooks.slack.com/services/", pathed, 20, false),
+    form("huggingface", "hf_", plain, 30, true),
     form("stripe", "sk_live_", plain, 16, false),
-    form("stripe", "rk_live_", plain, 16, false),
     form("stripe", "sk_test_", plain, 16, false),
-    form("stripe", "whsec_", plain, 24, true),
     form("anthropic", "sk-ant-", lined, 16, false),
     form("openai", "sk-", lined, 20, true),
+    form("stripe", "rk_live_", plain, 16, false),
+    form("stripe", "whsec_", plain, 24, true),
     form("npm", "npm_", plain, 36, false),
     form("pypi", "pypi-AgE", lined, 40, false),
-    form("huggingface", "hf_", plain, 30, true),
 ];
+
+/// Where in [`FORMS`] those begin and end that start with a byte.
+const STARTING: [(usize, usize); 256] = starting();
+
+const fn starting() -> [(usize, usize); 256] {
+    let (mut found, mut at) = ([(0, 0); 256], 0);
+    while at < FORMS.len() {
+        let first = FORMS[at].prefix.as_bytes()[0] as usize;
+        if found[first].1 == 0 {
+            found[first].0 = at;
+        }
+        assert!(found[first].1 == 0 || found[first].1 == at, "forms with the same first byte stand together");
+        at += 1;
+        found[first].1 = at;
+    }
+    found
+}
 
 /// The kinds that are found by other means than a prefix.
 const OTHER_KINDS: [&str; 4] = ["jwt", "private-key", "url-password", "authorization"];
@@ -106,7 +123,8 @@ pub(super) fn find(text: &[u8], edge: usize, at: usize) -> Option<(&'static str,
         b'e' => return jwt(text, edge, at).map(|range| ("jwt", range)),
         _ => {}
     }
-    for form in &FORMS {
+    let (start, end) = STARTING[usize::from(here[0])];
+    for form in &FORMS[start..end] {
         // A dash before `sk-` makes it part of a longer name.
         let dashed = form.prefix == "sk-" && at > edge && text[at - 1] == b'-';
         if here.starts_with(form.prefix.as_bytes()) && !(form.at_word && (dashed || is_inside_word(&text[edge..at]))) {

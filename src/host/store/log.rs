@@ -33,8 +33,9 @@ use crate::{
     },
 };
 
-/// After how many newly folded events the fold is kept again.
-const KEEP_AFTER: u64 = 256;
+/// After how many newly folded bytes at the least the fold is kept again; a large fold waits for half as many as it has
+/// itself, so that keeping it costs about as much as folding does.
+const KEEP_AFTER: u64 = 4 * 1024;
 
 /// From how many bytes on lines are parsed side by side.
 const PARALLEL: usize = 256 * 1024;
@@ -46,7 +47,8 @@ pub struct Log {
     path: PathBuf,
     file: File,
     folded: Folded,
-    kept_at: u64,
+    /// From how many folded bytes on the fold is kept again.
+    keep_at: u64,
     poisoned: bool,
     /// Whether the file could be opened for reading only.
     reading: bool,
@@ -126,9 +128,9 @@ impl Log {
     fn over(directory: &Path, name: &str, file: File) -> Result<Self> {
         let path = layout::log(directory);
         let fresh = || Folded { program: program(), offset: 0, last_line: 0, state: State::empty(name) };
-        let folded = kept_fold(directory, &file).unwrap_or_else(fresh);
-        let kept_at = folded.state.seq;
-        let mut log = Self { directory: directory.to_owned(), path, file, folded, kept_at, poisoned: false, reading: false };
+        let (folded, size) = kept_fold(directory, &file).unwrap_or_else(|| (fresh(), 0));
+        let keep_at = keep_again(&folded, size);
+        let mut log = Self { directory: directory.to_owned(), path, file, folded, keep_at, poisoned: false, reading: false };
         log.catch_up()?;
         Ok(log)
     }
@@ -278,24 +280,27 @@ impl Log {
 
     /// Keeping the fold is a convenience: where it cannot be written, the next command folds again.
     fn keep_fold(&mut self) {
-        let seq = self.folded.state.seq;
-        if seq < self.kept_at + KEEP_AFTER {
+        if self.folded.offset < self.keep_at {
             return;
         }
-        self.kept_at = seq;
-        let folded = Folded { program: program(), ..self.folded.clone() };
-        if let Ok(text) = serde_json::to_vec(&folded) {
+        if let Ok(text) = serde_json::to_vec(&self.folded) {
             write::replace(&layout::fold(&self.directory), &text, Durability::Derived).ok();
+            self.keep_at = keep_again(&self.folded, text.len());
         }
     }
+}
+
+/// From how many folded bytes on a fold that was kept in `size` bytes is kept again.
+fn keep_again(folded: &Folded, size: usize) -> u64 {
+    folded.offset + KEEP_AFTER.max(size as u64 / 2)
 }
 
 fn program() -> String {
     concat!(env!("CARGO_PKG_VERSION"), "/1").to_owned()
 }
 
-/// The kept fold, when it was kept by this program and the log still has the line that it ends with.
-fn kept_fold(directory: &Path, mut file: &File) -> Option<Folded> {
+/// The kept fold and its size in bytes, when it was kept by this program and the log still has the line that it ends with.
+fn kept_fold(directory: &Path, mut file: &File) -> Option<(Folded, usize)> {
     let content = fs::read(layout::fold(directory)).ok()?;
     let folded: Folded = serde_json::from_slice(&content).ok()?;
     let length = usize::try_from(folded.offset.checked_sub(folded.last_line)?).ok()?;
@@ -306,7 +311,7 @@ fn kept_fold(directory: &Path, mut file: &File) -> Option<Folded> {
     file.seek(SeekFrom::Start(folded.last_line)).ok()?;
     file.read_exact(&mut line).ok()?;
     let line = line.strip_suffix(b"\n")?;
-    (Digest::of(line) == folded.state.tail).then_some(folded)
+    (Digest::of(line) == folded.state.tail).then_some((folded, content.len()))
 }
 
 /// The length of `text` up to and with its last line that closes a command.

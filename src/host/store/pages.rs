@@ -4,7 +4,8 @@
 //! it is. People's text in a page is kept beside the log as well, so that it comes back with a page that was taken away.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -276,6 +277,8 @@ fn rendered_up_to(ledger: &Ledger<'_>) -> Option<u64> {
 }
 
 fn remember(ledger: &Ledger<'_>, seq: u64) {
-    // Without the mark the next command renders all pages again, which is right as well.
-    fs::write(layout::rendered(&ledger.directory()), format!("{seq}\n")).ok();
+    // Always as long, and written over: a file that is cut first is flushed by some file systems when it is closed. Without
+    // the mark the next command renders all pages again, which is right as well.
+    let mark = File::options().create(true).truncate(false).write(true).open(layout::rendered(&ledger.directory()));
+    mark.and_then(|mut mark| mark.write_all(format!("{seq:020}\n").as_bytes())).ok();
 }

@@ -6,7 +6,7 @@
 use crate::{
     host::{
         Doing as _, Result, failpoint,
-        git::{Repository, Snapshot, Words},
+        git::{Repository, Snapshot, Tag, Words},
         store::{layout::Private, lock::CloneLock, overview::Overview},
         workspace::Workspace,
     },
@@ -285,33 +285,47 @@ pub enum Which {
     Automatic,
 }
 
+/// The names of all tags that look like a checkpoint's.
+///
+/// # Errors
+/// Fails when git cannot be read.
+pub fn tag_names(workspace: &Workspace) -> Result<Vec<String>> {
+    let refs = workspace.git()?.list_refs(&format!("refs/tags/{PREFIX}*"))?;
+    Ok(refs.into_iter().filter_map(|(name, _)| name.strip_prefix("refs/tags/").map(str::to_owned)).collect())
+}
+
+/// The checkpoint under one tag; none where the tag carries none.
+///
+/// # Errors
+/// Fails when git cannot be read.
+pub fn tagged(workspace: &Workspace, name: &str) -> Result<Option<Held>> {
+    Ok(workspace.git()?.tag(name)?.and_then(of_tag))
+}
+
+fn of_tag(tag: Tag) -> Option<Held> {
+    let reference = format!("refs/tags/{}", tag.name);
+    let checkpoint = Checkpoint::from_message(&reference, &tag.annotation?.message).ok()?;
+    Some(Held { reference, commit: tag.target, checkpoint })
+}
+
 /// The snapshots that refs hold, oldest first. A tag of that name that carries no checkpoint is left out.
 ///
 /// # Errors
 /// Fails when git cannot be read.
 pub fn held(workspace: &Workspace, which: Which) -> Result<Vec<Held>> {
     let git = workspace.git()?;
-    let mut found = Vec::new();
-    let mut take = |reference: String, commit: Oid, message: &str| {
-        if let Ok(checkpoint) = Checkpoint::from_message(&reference, message) {
-            found.push(Held { reference, commit, checkpoint });
-        }
-    };
-    match which {
-        Which::Tagged => {
-            for tag in git.tags(&format!("{PREFIX}*"))? {
-                if let Some(annotation) = tag.annotation {
-                    take(format!("refs/tags/{}", tag.name), tag.target, &annotation.message);
+    let mut found: Vec<Held> = match which {
+        Which::Tagged => git.tags(&format!("{PREFIX}*"))?.into_iter().filter_map(of_tag).collect(),
+        Which::Automatic => {
+            let mut found = Vec::new();
+            for (reference, commit) in git.list_refs(&format!("{AUTOMATIC}/*"))? {
+                if let Ok(checkpoint) = Checkpoint::from_message(&reference, &git.message_of(&commit)?) {
+                    found.push(Held { reference, commit, checkpoint });
                 }
             }
+            found
         }
-        Which::Automatic => {
-            for (reference, commit) in git.list_refs(&format!("{AUTOMATIC}/*"))? {
-                let message = git.message_of(&commit)?;
-                take(reference, commit, &message);
-            }
-        }
-    }
+    };
     let number = |held: &Held| held.reference.rsplit('/').next().and_then(|last| last.parse::<u64>().ok());
     found.sort_by(|left, right| {
         let key = |held: &Held| (held.checkpoint.created, number(held));

@@ -237,6 +237,14 @@ pub fn list(workspace: &Workspace, request: &ListRequest) -> Result<List> {
 /// # Errors
 /// Refuses what fits nothing or several, naming the nearest.
 pub fn find(workspace: &Workspace, given: &str) -> Result<Held> {
+    // Most are asked for by name, and names are read without the checkpoints that they belong to.
+    let names = snapshots::tag_names(workspace)?;
+    let candidates: Vec<Candidate<'_>> = names.iter().map(|name| Candidate { name, title: "" }).collect();
+    if let Ok(index) = resolve(CheckpointName::KIND, given, &candidates)
+        && let Some(held) = snapshots::tagged(workspace, &names[index])?
+    {
+        return Ok(held);
+    }
     let mut held = snapshots::held(workspace, Which::Tagged)?;
     if given.starts_with("auto/") {
         held = snapshots::held(workspace, Which::Automatic)?;

@@ -146,13 +146,14 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let session = journal.session().cloned();
     let (held, scope) = target(workspace, request, session.as_ref())?;
     let Mode::CarryOut { agreed } = &request.mode else {
-        let plan = planned(workspace, &journal.snapshot()?, &held, &scope, session.as_ref())?;
-        return outcome(workspace, &held, plan);
+        let present = journal.snapshot()?;
+        let plan = planned(workspace, &present, &held, &scope, session.as_ref())?;
+        return outcome(workspace, &held, &present, plan);
     };
     let lock = journal::lock(workspace)?;
     let present = journal.snapshot()?;
     let plan = planned(workspace, &present, &held, &scope, session.as_ref())?;
-    let mut outcome = outcome(workspace, &held, plan)?;
+    let mut outcome = outcome(workspace, &held, &present, plan)?;
     if agreed.as_ref().is_some_and(|agreed| *agreed != outcome.digest) {
         return Err(Refusal::conflict("the work tree has changed since the plan was shown")
             .hint("run the command again and look at the new plan")
@@ -259,7 +260,7 @@ fn planned(
     workspace.git()?.plan_rollback(present, &held.commit, scope, &others(workspace, session)?)
 }
 
-fn outcome(workspace: &Workspace, held: &Held, plan: RollbackPlan) -> Result<Outcome> {
+fn outcome(workspace: &Workspace, held: &Held, present: &Snapshot<'_>, plan: RollbackPlan) -> Result<Outcome> {
     Ok(Outcome {
         checkpoint: short(held),
         created: held.checkpoint.created,
@@ -269,7 +270,7 @@ fn outcome(workspace: &Workspace, held: &Held, plan: RollbackPlan) -> Result<Out
         delete: plan.count(Action::Delete),
         keep: plan.count(Action::Keep),
         conflict: plan.count(Action::Conflict),
-        staged: workspace.git()?.staged_by(&plan)?,
+        staged: workspace.git()?.staged_by(&plan, present)?,
         plan,
         carried_out: None,
     })

@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[&["model"], &["host"], &["ops"], &["run"], &["hook"
 /// Where a crate may be named; nowhere else.
 const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["src/cli"]),
+    ("flate2", &["src/host/git/pack"]),
     ("git2", &["src/host/git"]),
     ("jiff", &["src/model/time"]),
     ("libgit2_sys", &["src/host/git"]),
@@ -22,6 +23,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rayon", &["src/host"]),
     ("rustix", &["src/host"]),
     ("serde_saphyr", &["src/model"]),
+    ("sha1", &["src/host/git/pack"]),
     ("sha2", &["src/model/id"]),
     ("signal_hook", &["src/host"]),
     ("similar", &["src/model", "src/ops"]),

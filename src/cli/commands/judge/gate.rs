@@ -10,6 +10,7 @@ use crate::{
 };
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Gate {
     /// Show the gates and their last answers
     List,

@@ -21,6 +21,7 @@ use clap::Subcommand;
 use crate::{cli::context::Context, host::Result};
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Session {
     /// Start a session in this work tree
     Start(start::Start),

@@ -11,6 +11,7 @@ use crate::{
 };
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Config {
     /// Show every setting and whence it comes
     Show,

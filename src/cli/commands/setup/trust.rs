@@ -33,6 +33,7 @@ pub(crate) struct Trust {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum More {
     /// Show what this repository declares and where each stands
     List,

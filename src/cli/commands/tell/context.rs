@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use crate::{cli::context as typed, host::Result, ops::tell::briefing};
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Context {
     /// Print what an agent has to know before it goes on
     Brief(Brief),

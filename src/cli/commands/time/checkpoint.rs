@@ -25,6 +25,7 @@ pub(crate) struct Checkpoint {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Below {
     /// List checkpoints, newest first
     List(List),

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use crate::{cli::context::Context, host::Result, model::quote, ops::work::progress};
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Progress {
     /// Note what was achieved
     Add(Add),

@@ -13,6 +13,7 @@ use crate::{
 };
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Task {
     /// Add a task
     Add(add::Add),

@@ -1,0 +1,215 @@
+//! Writes new objects as one pack with its index (gitformat-pack(5)), synced, so that few syncs make all of them safe.
+//!
+//! Whole objects only, deflated side by side on all cores: libgit2's own writer looks for deltas and reads everything back,
+//! which takes many times as long. Reading packs, and making them smaller, is git's.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
+
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use git2::ObjectType;
+use rayon::prelude::*;
+use sha1::{Digest as _, Sha1};
+use tempfile::NamedTempFile;
+
+use crate::{
+    host::{Doing as _, Error, Result, failpoint},
+    model::refusal::{Code, Refusal},
+};
+
+/// From this offset on an index would need its table of long offsets; what does not fit goes into a further pack.
+const LONGEST: usize = 1 << 31;
+
+/// How many objects one thread deflates at the least: setting zlib up costs as much as a small object.
+const EACH: usize = 16;
+
+/// An object that is to be packed.
+pub(in crate::host::git) struct Object {
+    pub(in crate::host::git) kind: ObjectType,
+    pub(in crate::host::git) bytes: Vec<u8>,
+    pub(in crate::host::git) oid: git2::Oid,
+}
+
+/// An object as it stands in a pack.
+struct Entry {
+    oid: git2::Oid,
+    bytes: Vec<u8>,
+    check: u32,
+}
+
+/// Writes the objects into `directory`, which holds the repository's packs.
+///
+/// # Errors
+/// Fails when a file cannot be written; then no pack is there that git would read.
+pub(in crate::host::git) fn write(directory: &Path, objects: &[Object]) -> Result<()> {
+    let deflate = || Compress::new(Compression::fast(), true);
+    let entries = objects.par_iter().with_min_len(EACH).map_init(deflate, entry);
+    let entries: Vec<Entry> = entries.collect::<Result<_>>()?;
+    fs::create_dir_all(directory).doing("make the directory", directory)?;
+    let mut rest = entries.as_slice();
+    while !rest.is_empty() {
+        let mut length = 0;
+        let fits = rest.iter().take_while(|entry| {
+            length += entry.bytes.len();
+            length < LONGEST
+        });
+        let count = fits.count().max(1);
+        let (now, later) = rest.split_at(count);
+        put(directory, now)?;
+        rest = later;
+    }
+    File::open(directory).and_then(|opened| opened.sync_all()).doing("sync the directory", directory)
+}
+
+/// One pack: first its objects, then the index that makes git see it.
+fn put(directory: &Path, entries: &[Entry]) -> Result<()> {
+    let count = u32::try_from(entries.len()).doing("count the objects for a pack in", directory)?;
+    let mut pack = Checked::new();
+    pack.add(b"PACK");
+    pack.number(2);
+    pack.number(count);
+    let mut placed: Vec<(&Entry, u32)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        placed.push((entry, u32::try_from(pack.bytes.len()).doing("place an object of a pack in", directory)?));
+        pack.add(&entry.bytes);
+    }
+    let (pack, name) = pack.finish();
+    placed.sort_unstable_by_key(|(entry, _)| entry.oid);
+
+    let mut index = Checked::new();
+    index.add(b"\xfftOc");
+    index.number(2);
+    let mut up_to = 0;
+    for first in 0..=u8::MAX {
+        up_to += placed[up_to..].partition_point(|(entry, _)| entry.oid.as_bytes()[0] <= first);
+        index.number(u32::try_from(up_to).doing("count the objects of a pack in", directory)?);
+    }
+    placed.iter().for_each(|(entry, _)| index.add(entry.oid.as_bytes()));
+    placed.iter().for_each(|(entry, _)| index.number(entry.check));
+    placed.iter().for_each(|(_, offset)| index.number(*offset));
+    index.add(&name);
+    let (index, _) = index.finish();
+
+    let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (pack, index) = rayon::join(|| synced(directory, &pack), || synced(directory, &index));
+    let (pack, index) = (pack?, index?);
+    failpoint::reach("objects.packed").doing("write a pack into", directory)?;
+    for (file, ending) in [(pack, "pack"), (index, "idx")] {
+        let place = directory.join(format!("pack-{name}.{ending}"));
+        file.persist(&place).map_err(|failed| failed.error).doing("write", &place)?;
+    }
+    Ok(())
+}
+
+/// A file's bytes that end with a checksum of themselves.
+struct Checked {
+    bytes: Vec<u8>,
+}
+
+impl Checked {
+    fn new() -> Self {
+        Self { bytes: Vec::new() }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn number(&mut self, number: u32) {
+        self.add(&number.to_be_bytes());
+    }
+
+    fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
+        let sum = Sha1::digest(&self.bytes).to_vec();
+        self.add(&sum);
+        (self.bytes, sum)
+    }
+}
+
+/// A file that nobody knows yet, under the temporary name that `git prune` sweeps.
+fn synced(directory: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
+    let mut file =
+        tempfile::Builder::new().prefix("tmp_pack_").tempfile_in(directory).doing("make a temporary file in", directory)?;
+    file.write_all(bytes).doing("write a pack into", directory)?;
+    // As git's own; nobody may write into a pack.
+    file.as_file().set_permissions(Permissions::from_mode(0o444)).doing("set the permissions of a pack in", directory)?;
+    file.as_file().sync_data().doing("sync a pack in", directory)?;
+    Ok(file)
+}
+
+fn entry(deflate: &mut Compress, object: &Object) -> Result<Entry> {
+    let doing = || format!("pack the object {}", object.oid);
+    let kind: u8 = match object.kind {
+        ObjectType::Commit => 1,
+        ObjectType::Tree => 2,
+        ObjectType::Blob => 3,
+        ObjectType::Tag => 4,
+        ObjectType::Any => return Err(Refusal::new(Code::Bug, format!("cannot {}: it has no kind", doing())).into()),
+    };
+    let mut bytes = header(kind, object.bytes.len());
+    deflate.reset();
+    let (mut rest, mut status) = (object.bytes.as_slice(), Status::Ok);
+    while status != Status::StreamEnd {
+        bytes.reserve(rest.len() + 64);
+        let before = deflate.total_in();
+        status =
+            deflate.compress_vec(rest, &mut bytes, FlushCompress::Finish).map_err(|error| Error::while_doing(doing(), error))?;
+        let taken = usize::try_from(deflate.total_in() - before).unwrap_or(rest.len());
+        rest = &rest[taken..];
+    }
+    let mut check = Crc::new();
+    check.update(&bytes);
+    Ok(Entry { oid: object.oid, check: check.sum(), bytes })
+}
+
+/// Kind and length: four bits of the length beside the kind, then seven a byte, the lowest first.
+fn header(kind: u8, length: usize) -> Vec<u8> {
+    let low = |number: usize, bits: u32| (number & ((1 << bits) - 1)).to_le_bytes()[0];
+    let (mut byte, mut rest) = (kind << 4 | low(length, 4), length >> 4);
+    let mut bytes = Vec::new();
+    while rest > 0 {
+        bytes.push(byte | 0x80);
+        (byte, rest) = (low(rest, 7), rest >> 7);
+    }
+    bytes.push(byte);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn object(bytes: Vec<u8>) -> Object {
+        let oid = git2::Oid::hash_object(ObjectType::Blob, &bytes).expect("hashed");
+        Object { kind: ObjectType::Blob, bytes, oid }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn git_finds_every_object_of_a_pack_and_no_fault_in_it(
+            mut contents in proptest::collection::btree_set(proptest::collection::vec(any::<u8>(), 0..300), 1..60),
+            long in 0_usize..300_000,
+        ) {
+            contents.insert(b"long".iter().copied().cycle().take(long).collect());
+            let folder = tempfile::tempdir().expect("a temporary directory");
+            let repository = git2::Repository::init(folder.path()).expect("made");
+            let objects: Vec<Object> = contents.into_iter().map(object).collect();
+            write(&folder.path().join(".git/objects/pack"), &objects).expect("written");
+            for object in &objects {
+                let found = repository.find_blob(object.oid).expect("libgit2 finds it");
+                prop_assert_eq!(found.content(), object.bytes.as_slice());
+            }
+            let checked = Command::new("git").args(["fsck", "--full", "--strict"]).current_dir(folder.path()).output().expect("run");
+            prop_assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+        }
+    }
+}
