@@ -129,16 +129,23 @@ impl Command {
     }
 }
 
-/// The whole command line as clap knows it, for help, documentation and completion.
+/// The whole command line as clap knows it, every command with its flags, for documentation and completion.
 #[must_use]
 pub fn command() -> clap::Command {
+    let mut command = line();
+    command.build();
+    command
+}
+
+/// The command line of which only the command that is typed is built: building all takes as long as many of them run.
+fn line() -> clap::Command {
     help::with_headings(Line::command())
 }
 
 /// Runs one command line and returns its exit code.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     let json = arguments.iter().any(|argument| argument == "--json");
-    let line = match command().try_get_matches_from(arguments).and_then(|matches| Line::from_arg_matches(&matches)) {
+    let line = match line().try_get_matches_from(arguments).and_then(|matches| Line::from_arg_matches(&matches)) {
         Ok(line) => line,
         Err(error) => {
             // Nobody is left to tell when neither stream can be written.
