@@ -35,7 +35,7 @@ pub(crate) struct Run {
     once: bool,
 }
 
-/// How agents are run, and how much of it.
+// How agents are run, and how much of it; a doc comment here would become the help of whoever flattens it.
 #[derive(Args)]
 pub(crate) struct Way {
     /// The agent profile
