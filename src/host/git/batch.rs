@@ -3,6 +3,7 @@
 //! Until `finish` nothing is on disk; a batch that is dropped leaves no trace. No ref is touched here.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fs::File,
     io::{self, Read as _},
@@ -10,6 +11,7 @@ use std::{
 };
 
 use git2::{ObjectType, OdbLookupFlags};
+use rayon::prelude::*;
 
 use crate::{
     host::{
@@ -85,15 +87,31 @@ impl<'r> Batch<'r> {
 
     /// Adds the trees that the leaves make and says the id of the topmost.
     pub(in crate::host::git) fn tree(&mut self, leaves: &[Leaf<'_>]) -> Result<git2::Oid> {
-        tree(leaves, 0, &mut |bytes| self.add(ObjectType::Tree, bytes))
+        let mut made = Vec::new();
+        let level = level(leaves, 0, &mut made)?;
+        made.push(Made::of(&level)?);
+        Ok(self.take(made))
     }
 
     /// Adds the trees of two lists that have most of their directories in common, which are built once. Hands back the
     /// entries of the first one's topmost tree as well.
     pub(in crate::host::git) fn two_trees<'a>(&mut self, lists: [&[Leaf<'a>]; 2]) -> Result<([git2::Oid; 2], Vec<Leaf<'a>>)> {
-        let [first, second] = both(lists, 0, &mut |bytes| self.add(ObjectType::Tree, bytes))?;
-        let oids = [self.add(ObjectType::Tree, entries(&first))?, self.add(ObjectType::Tree, entries(&second))?];
-        Ok((oids, first))
+        let mut made = Vec::new();
+        let [first, second] = both(lists, 0, &mut made)?;
+        made.push(Made::of(&second)?);
+        let second = self.take(made);
+        let oid = self.take(vec![Made::of(&first)?]);
+        Ok(([oid, second], first))
+    }
+
+    /// Adds trees and says the id of the last.
+    fn take(&mut self, made: Vec<Made>) -> git2::Oid {
+        let mut last = git2::Oid::ZERO_SHA1;
+        for Made { bytes, oid } in made {
+            self.add_hashed(ObjectType::Tree, bytes, oid);
+            last = oid;
+        }
+        last
     }
 
     /// Writes everything as one synced pack; large blobs as objects of their own.
@@ -124,12 +142,47 @@ impl<'r> Batch<'r> {
 
 /// The id of the tree that the leaves make; nothing is added anywhere.
 pub(in crate::host::git) fn tree_id(leaves: &[Leaf<'_>]) -> Result<git2::Oid> {
-    tree(leaves, 0, &mut |bytes| git2::Oid::hash_object(ObjectType::Tree, &bytes).tried("hash a tree"))
+    Ok(Made::of(&level(leaves, 0, &mut Vec::new())?)?.oid)
 }
 
 const DIRECTORY: u32 = 0o040_000;
 
+/// From how many leaves on directories are built side by side.
+const PARALLEL: usize = 2_000;
+
+/// A tree that was put together.
+struct Made {
+    bytes: Vec<u8>,
+    oid: git2::Oid,
+}
+
+impl Made {
+    fn of(level: &[Leaf<'_>]) -> Result<Self> {
+        let mut bytes = Vec::with_capacity(level.len() * 48);
+        for leaf in level {
+            bytes.extend_from_slice(mode(leaf.mode).as_bytes());
+            bytes.push(b' ');
+            bytes.extend_from_slice(leaf.path);
+            bytes.push(0);
+            bytes.extend_from_slice(leaf.oid.as_bytes());
+        }
+        let oid = git2::Oid::hash_object(ObjectType::Tree, &bytes).tried("hash a tree")?;
+        Ok(Self { bytes, oid })
+    }
+}
+
+/// A mode in octal without a leading zero, as trees have it.
+fn mode(bits: u32) -> Cow<'static, str> {
+    match bits {
+        0o100_644 => "100644".into(),
+        0o100_755 => "100755".into(),
+        DIRECTORY => "40000".into(),
+        other => format!("{other:o}").into(),
+    }
+}
+
 /// What stands at one name of a directory.
+#[derive(Clone, Copy)]
 enum Part<'l, 'a> {
     Leaf(Leaf<'a>),
     /// A directory's name and the leaves below it.
@@ -160,74 +213,93 @@ fn parts<'l, 'a>(leaves: &'l [Leaf<'a>], depth: usize) -> Vec<Part<'l, 'a>> {
     parts
 }
 
-/// The bytes of a tree with these entries.
-fn entries(leaves: &[Leaf<'_>]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(leaves.len() * 40);
-    for leaf in leaves {
-        bytes.extend_from_slice(format!("{:o} ", leaf.mode).as_bytes());
-        bytes.extend_from_slice(leaf.path);
-        bytes.push(0);
-        bytes.extend_from_slice(leaf.oid.as_bytes());
+/// The entries of the tree at `depth`, after those of all trees below it were made.
+fn level<'a>(leaves: &[Leaf<'a>], depth: usize, made: &mut Vec<Made>) -> Result<Vec<Leaf<'a>>> {
+    let build = |part: Part<'_, 'a>| -> Result<(Leaf<'a>, Vec<Made>)> {
+        match part {
+            Part::Leaf(leaf) => Ok((leaf, Vec::new())),
+            Part::Directory(name, below) => {
+                let mut made = Vec::new();
+                let own = Made::of(&level(below, depth + name.len() + 1, &mut made)?)?;
+                let leaf = Leaf { path: name, mode: DIRECTORY, oid: own.oid };
+                made.push(own);
+                Ok((leaf, made))
+            }
+        }
+    };
+    let parts = parts(leaves, depth);
+    let built: Vec<_> = if leaves.len() >= PARALLEL {
+        parts.into_par_iter().map(build).collect::<Result<_>>()?
+    } else {
+        parts.into_iter().map(build).collect::<Result<_>>()?
+    };
+    let mut level = Vec::with_capacity(built.len());
+    for (leaf, below) in built {
+        level.push(leaf);
+        made.extend(below);
     }
-    bytes
-}
-
-fn tree(leaves: &[Leaf<'_>], depth: usize, put: &mut dyn FnMut(Vec<u8>) -> Result<git2::Oid>) -> Result<git2::Oid> {
-    let mut level = Vec::new();
-    for part in parts(leaves, depth) {
-        level.push(match part {
-            Part::Leaf(leaf) => leaf,
-            Part::Directory(name, below) => Leaf { path: name, mode: DIRECTORY, oid: tree(below, depth + name.len() + 1, put)? },
-        });
-    }
-    put(entries(&level))
+    Ok(level)
 }
 
 /// The entries of both lists' trees at `depth`; a directory that is the same in both is built once.
-fn both<'a>(
-    lists: [&[Leaf<'a>]; 2],
-    depth: usize,
-    put: &mut dyn FnMut(Vec<u8>) -> Result<git2::Oid>,
-) -> Result<[Vec<Leaf<'a>>; 2]> {
-    let [left, right] = lists.map(|leaves| parts(leaves, depth));
+fn both<'a>(lists: [&[Leaf<'a>]; 2], depth: usize, made: &mut Vec<Made>) -> Result<[Vec<Leaf<'a>>; 2]> {
+    let [first, second] = lists;
+    if first == second {
+        let level = level(first, depth, made)?;
+        return Ok([level.clone(), level]);
+    }
     let mut others: HashMap<&[u8], &[Leaf<'a>]> = HashMap::new();
-    others.extend(right.iter().filter_map(|part| match part {
+    let second = parts(second, depth);
+    others.extend(second.iter().filter_map(|part| match part {
         Part::Directory(name, below) => Some((*name, *below)),
         Part::Leaf(_) => None,
     }));
-    let mut built: HashMap<&[u8], git2::Oid> = HashMap::new();
-    let mut levels = [Vec::with_capacity(left.len()), Vec::with_capacity(right.len())];
-    for part in left {
-        levels[0].push(match part {
-            Part::Leaf(leaf) => leaf,
+    let build = |part: Part<'_, 'a>| -> Result<([Option<Leaf<'a>>; 2], Vec<Made>)> {
+        match part {
+            Part::Leaf(leaf) => Ok(([Some(leaf), None], Vec::new())),
             Part::Directory(name, below) => {
-                let inside = depth + name.len() + 1;
-                let oid = match others.get(name) {
-                    None => tree(below, inside, put)?,
-                    Some(other) if *other == below => {
-                        let oid = tree(below, inside, put)?;
-                        built.insert(name, oid);
-                        oid
+                let (inside, mut made) = (depth + name.len() + 1, Vec::new());
+                let whole = |level: &[Leaf<'a>], made: &mut Vec<Made>| -> Result<Option<Leaf<'a>>> {
+                    if level.is_empty() {
+                        return Ok(None);
                     }
-                    Some(other) => {
-                        let [own, theirs] = both([below, other], inside, put)?;
-                        built.insert(name, put(entries(&theirs))?);
-                        put(entries(&own))?
-                    }
+                    let own = Made::of(level)?;
+                    let leaf = Leaf { path: name, mode: DIRECTORY, oid: own.oid };
+                    made.push(own);
+                    Ok(Some(leaf))
                 };
-                Leaf { path: name, mode: DIRECTORY, oid }
+                let [own, other] = both([below, others.get(name).copied().unwrap_or_default()], inside, &mut made)?;
+                let leaf = whole(&own, &mut made)?;
+                let leaves = [leaf, if own == other { leaf } else { whole(&other, &mut made)? }];
+                Ok((leaves, made))
             }
-        });
+        }
+    };
+    let first = parts(first, depth);
+    let built: Vec<_> = if lists[0].len() >= PARALLEL {
+        first.into_par_iter().map(build).collect::<Result<_>>()?
+    } else {
+        first.into_iter().map(build).collect::<Result<_>>()?
+    };
+    let mut levels = [Vec::with_capacity(built.len()), Vec::with_capacity(second.len())];
+    let mut known: HashMap<&[u8], Leaf<'a>> = HashMap::new();
+    for ([own, other], below) in built {
+        levels[0].extend(own);
+        known.extend(other.map(|leaf| (leaf.path, leaf)));
+        made.extend(below);
     }
-    for part in right {
+    for part in second {
         levels[1].push(match part {
             Part::Leaf(leaf) => leaf,
             Part::Directory(name, below) => {
-                let oid = match built.get(name) {
-                    Some(oid) => *oid,
-                    None => tree(below, depth + name.len() + 1, put)?,
-                };
-                Leaf { path: name, mode: DIRECTORY, oid }
+                if let Some(leaf) = known.get(name) {
+                    *leaf
+                } else {
+                    let own = Made::of(&level(below, depth + name.len() + 1, made)?)?;
+                    let leaf = Leaf { path: name, mode: DIRECTORY, oid: own.oid };
+                    made.push(own);
+                    leaf
+                }
             }
         });
     }

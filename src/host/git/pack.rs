@@ -17,7 +17,7 @@ use sha1::{Digest as _, Sha1};
 use tempfile::NamedTempFile;
 
 use crate::{
-    host::{Doing as _, Error, Result, failpoint},
+    host::{Doing as _, Error, Result, failpoint, git::Tried as _},
     model::refusal::{Code, Refusal},
 };
 
@@ -88,13 +88,19 @@ fn put(directory: &Path, entries: &[Entry]) -> Result<()> {
         up_to += placed[up_to..].partition_point(|(entry, _)| entry.oid.as_bytes()[0] <= first);
         index.number(u32::try_from(up_to).doing("count the objects of a pack in", directory)?);
     }
-    placed.iter().for_each(|(entry, _)| index.add(entry.oid.as_bytes()));
-    placed.iter().for_each(|(entry, _)| index.number(entry.check));
-    placed.iter().for_each(|(_, offset)| index.number(*offset));
+    for (entry, _) in &placed {
+        index.add(entry.oid.as_bytes());
+    }
+    for (entry, _) in &placed {
+        index.number(entry.check);
+    }
+    for (_, offset) in &placed {
+        index.number(*offset);
+    }
     index.add(&name);
     let (index, _) = index.finish();
 
-    let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = git2::Oid::from_bytes(&name).tried("name a pack")?;
     let (pack, index) = rayon::join(|| synced(directory, &pack), || synced(directory, &index));
     let (pack, index) = (pack?, index?);
     failpoint::reach("objects.packed").doing("write a pack into", directory)?;

@@ -676,9 +676,10 @@ impl<'a> Place<'a> {
     }
 
     fn look(&self, directory: &OwnedFd, name: &CStr) -> Result<Option<Stat>> {
-        lstat(directory, name)
-            .map_err(std::io::Error::from)
-            .doing("look at", &self.shown().join(OsStr::from_bytes(name.to_bytes())))
+        lstat(directory, name).map_err(|error| {
+            let path = self.shown().join(OsStr::from_bytes(name.to_bytes()));
+            Error::at("look at", &path, std::io::Error::from(error))
+        })
     }
 
     /// Whether the directory `name` is the top of another repository.
