@@ -177,9 +177,26 @@ impl Repository {
         if !points_elsewhere(environment) {
             return self.config_text(key);
         }
+        // The repository's own files are the same for both, and win; asking them takes no program.
+        if let Some(value) = self.config_of_repository(key)? {
+            return Ok(Some(value));
+        }
         // An unset key gives exit code 1, so a default stands in for it.
         let value = self.ask_git(&["config", "--default", "", "--get", key], environment)?;
         Ok(Some(value.trim_end_matches('\n').to_owned()).filter(|value| !value.is_empty()))
+    }
+
+    /// A value that the work tree's or the repository's own configuration sets.
+    fn config_of_repository(&self, key: &str) -> Result<Option<String>> {
+        let config = self.raw.config().tried("read the git configuration")?;
+        for level in [git2::ConfigLevel::Worktree, git2::ConfigLevel::Local] {
+            match config.open_level(level).and_then(|own| own.get_string(key)) {
+                Ok(value) => return Ok(Some(value)),
+                Err(error) if error.code() == git2::ErrorCode::NotFound => {}
+                Err(error) => return Err(error).tried(format!("read `{key}` of the git configuration")),
+            }
+        }
+        Ok(None)
     }
 
     /// Whether `commit.gpgsign` asks for signed commits.
@@ -189,6 +206,9 @@ impl Repository {
     pub fn signs_commits(&self, environment: &Environment) -> Result<bool> {
         if !points_elsewhere(environment) {
             return Ok(self.config_bool("commit.gpgsign")?.unwrap_or(false));
+        }
+        if let Some(value) = self.config_of_repository("commit.gpgsign")?.and_then(|value| git2::Config::parse_bool(value).ok()) {
+            return Ok(value);
         }
         let value = self.ask_git(&["config", "--type=bool", "--default", "false", "--get", "commit.gpgsign"], environment)?;
         Ok(value.trim() == "true")

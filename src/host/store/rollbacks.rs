@@ -53,7 +53,6 @@ pub fn carry_out(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<O
     if plan.worktree != workspace.git()?.worktree_name() {
         return Ok(None);
     }
-    ledger.log().sync()?;
     let restored = workspace.git()?.carry_out(&plan, workspace.environment())?;
     let tasks = match &plan.scope {
         Scope::Everything | Scope::Session { .. } => undone(workspace, &plan.checkpoint)?,
@@ -90,6 +89,8 @@ pub fn carry_out(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<O
 pub fn recover(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<Option<Finished>> {
     let _lock = CloneLock::take(&Private::of(ledger.workspace().common_directory()).lock())?;
     ledger.catch_up()?;
+    // Whoever appended the intent may have died before it was on the disk.
+    ledger.log().sync()?;
     if ledger.state().intents.contains_key(&seq) { carry_out(ledger, seq, intent) } else { Ok(None) }
 }
 
