@@ -284,7 +284,7 @@ impl Log {
             return;
         }
         if let Ok(text) = serde_json::to_vec(&self.folded) {
-            write::replace(&layout::fold(&self.directory), &text, Durability::Derived).ok();
+            write::replace(&layout::fold(&self.directory), &text, Durability::Rendered).ok();
             self.keep_at = keep_again(&self.folded, text.len());
         }
     }

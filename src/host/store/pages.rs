@@ -217,11 +217,13 @@ impl Folder {
         };
         let updated = page::update(base.as_deref(), block, &without_markers(rendered))
             .map_err(|error| Error::from(error.refusal(&relative)))?;
+        // What people wrote is safe before the page that they wrote it into is replaced.
+        keep_peoples_text(&kept, block, &updated.text)?;
         if there.as_ref() != Some(&updated.text) {
             let place = write::prepare_below(&self.root, &relative)?;
-            write::replace(&place, updated.text.as_bytes(), Durability::Derived)?;
+            write::replace(&place, updated.text.as_bytes(), Durability::Rendered)?;
         }
-        keep_peoples_text(&kept, block, &updated.text)
+        Ok(())
     }
 
     fn put_whole(&self, ledger: &Ledger<'_>, there: Option<&str>, relative: &str, rendered: &str) -> Result<()> {
@@ -234,7 +236,7 @@ impl Folder {
             return Ok(());
         }
         let place = write::prepare_below(&self.root, relative)?;
-        write::replace(&place, rendered.as_bytes(), Durability::Derived)
+        write::replace(&place, rendered.as_bytes(), Durability::Rendered)
     }
 }
 
@@ -260,7 +262,7 @@ fn keep_peoples_text(kept: &Path, block: &str, text: &str) -> Result<()> {
     if let Some(parent) = kept.parent() {
         write::make_directory(parent)?;
     }
-    write::replace(kept, emptied.text.as_bytes(), Durability::Derived)
+    write::replace(kept, emptied.text.as_bytes(), Durability::Synced)
 }
 
 fn read_text(place: &Path, relative: &str) -> Result<Option<String>> {

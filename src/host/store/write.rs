@@ -20,6 +20,8 @@ pub enum Durability {
     Synced,
     /// They can be made again.
     Derived,
+    /// They can be made again, and an empty file in their place would be noticed.
+    Rendered,
 }
 
 /// How the name of a temporary file begins; its writer's process number follows.
@@ -69,11 +71,21 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()
         temporary.as_file().sync_data().doing("sync", path)?;
     }
     failpoint::reach("write.rename").doing("write", path)?;
+    if durability == Durability::Rendered && exchange(temporary.path(), path) {
+        return Ok(());
+    }
     temporary.persist(path).map_err(|failed| failed.error).doing("write", path)?;
     if durability == Durability::Synced {
         sync_directory(directory)?;
     }
     Ok(())
+}
+
+/// Puts a temporary file in the place of another, which takes its name and goes with it. A file system that is told to
+/// rename over a file may first write the new content to the disk; it does not when two files change names.
+fn exchange(temporary: &Path, path: &Path) -> bool {
+    let here = rustix::fs::CWD;
+    rustix::fs::renameat_with(here, temporary, here, path, rustix::fs::RenameFlags::EXCHANGE).is_ok()
 }
 
 /// Removes the temporary files in `directory` whose writers are gone: git would show them to the user.
