@@ -59,6 +59,11 @@ impl Workspace {
             let git_directory = match fs::symlink_metadata(&dot_git) {
                 Ok(found) if found.is_file() => pointed_at(&dot_git)?,
                 Ok(_) if dot_git.join("HEAD").exists() => dot_git,
+                _ if directory.file_name().is_some_and(|name| name == ".git") && is_bare(directory) => {
+                    return Err(Refusal::environment(format!("`{}` is inside git's own directory", start.display()))
+                        .hint("go to the work tree: `cd \"$(git rev-parse --git-dir)/..\"`")
+                        .into());
+                }
                 _ if is_bare(directory) => {
                     return Err(Refusal::environment(format!(
                         "`{}` is a bare repository, which has no work tree",

@@ -61,7 +61,7 @@ pub enum Outlook {
     AllOver,
     /// What is left waits for a person's answer.
     NeedsPerson,
-    /// What is left is parked, failed, or comes after something that is.
+    /// What is left is parked, failed, started by somebody else, or comes after something that is.
     Blocked,
 }
 

@@ -16,6 +16,12 @@ pub fn length(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
+/// A number of things, such as `1 file` or `2 files`.
+#[must_use]
+pub fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// The beginning of `text`, at most `limit` long; a text that was cut says so at its end.
 #[must_use]
 pub fn head(text: &str, limit: usize) -> String {

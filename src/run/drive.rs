@@ -25,12 +25,13 @@ use crate::{
         actor::Actor,
         branch::{Protection, protection},
         event::Fact,
+        holdings::Holdings,
         id::{AgentName, GateName, RunId, SessionId, TaskId},
         intent::{Intent, Settlement},
         plan::{Next, Outlook, Plan, Reach, advance, ending::Ending},
         refusal::Refusal,
         settings::{AgentProfile, Driver},
-        task::progress::Progress as Standing,
+        task::{Task, order, progress::Progress as Standing},
         time::{Lapse, Timestamp},
     },
     ops::{
@@ -99,6 +100,8 @@ pub struct Prospect {
     pub branch: Option<String>,
     /// The tasks that may be started, best first: name and title.
     pub ready: Vec<(TaskId, String)>,
+    /// The tasks that somebody has started, which it leaves alone unless `--task` names one: name and title.
+    pub started: Vec<(TaskId, String)>,
     /// How many tasks are not over.
     pub open: usize,
 }
@@ -142,10 +145,12 @@ pub fn prospect(workspace: &Workspace, request: &Request) -> Result<Prospect> {
     let Choice { name, profile, gates, plan } = choose(workspace, request)?;
     in_force::demand_hooks(workspace)?;
     let board = Board::read(workspace)?;
-    let wanted = |id: &TaskId| plan.task.as_ref().is_none_or(|only| only == id);
-    let ready = board.holdings.ready().into_iter().filter(|task| wanted(&task.id));
+    let named = |task: &Task| (task.id.clone(), task.title.clone());
+    let ready = may_begin(&board.holdings, &plan);
+    let started = started(&board.holdings).filter(|task| !ready.contains(task));
     Ok(Prospect {
-        ready: ready.map(|task| (task.id.clone(), task.title.clone())).collect(),
+        started: started.map(named).collect(),
+        ready: ready.into_iter().map(named).collect(),
         open: board.holdings.tasks.iter().filter(|held| !held.progress.is_over()).count(),
         agent: name,
         driver: profile.driver,
@@ -194,6 +199,11 @@ fn may_commit(workspace: &Workspace) -> Result<Option<String>> {
     }
     match publish::obstacle(workspace)? {
         None => Ok(head.branch().map(str::to_owned)),
+        Some(why) if head.commit().is_none() => {
+            Err(Refusal::conflict(format!("cannot run here: {why}, so finished work could not be committed"))
+                .hint("make the first: `git commit --allow-empty -m \"Begin\"`; then `autonomy run`")
+                .into())
+        }
         Some(why) => Err(Refusal::conflict(format!("cannot run here: {why}, so finished work could not be committed"))
             .hint("`git switch <branch>`, or finish what is in progress; then `autonomy run`")
             .into()),
@@ -281,7 +291,7 @@ pub fn run(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn
     stage.transaction.append_facts(&[Fact::RunEnded { run: run.clone(), reason: ending.word().to_owned() }])?;
     let took = stage.transaction.at().since(progress.started);
     let branch = workspace.git()?.head()?.branch().map(str::to_owned);
-    let next = next_command(&ending);
+    let next = next_command(workspace, &ending)?;
     let parked = progress.settled - progress.done;
     Ok(Outcome { session, run, ending, steps: progress.steps, done: progress.done, parked, took, branch, next })
 }
@@ -316,10 +326,14 @@ fn words(plan: &Plan) -> String {
     format!("{gates}, at most {} and {} attempts, {} tries a task", plan.max, plan.steps, plan.tries)
 }
 
-fn next_command(ending: &Ending) -> String {
-    match ending {
+fn next_command(workspace: &Workspace, ending: &Ending) -> Result<String> {
+    let next = match ending {
         Ending::Done | Ending::Once => "autonomy report",
-        Ending::Blocked => "autonomy task list",
+        Ending::Blocked => {
+            let board = Board::read(workspace)?;
+            let left = started(&board.holdings).next().map(|task| format!("autonomy run --task {}", task.id));
+            return Ok(left.unwrap_or_else(|| "autonomy task list".to_owned()));
+        }
         Ending::NeedsPerson => "autonomy inbox",
         Ending::Stopped
         | Ending::SettingsChanged
@@ -329,8 +343,24 @@ fn next_command(ending: &Ending) -> String {
         | Ending::Limit { .. }
         | Ending::AgentUnusable { .. }
         | Ending::CannotCommit { .. } => "autonomy run",
+    };
+    Ok(next.to_owned())
+}
+
+/// The tasks that the plan lets begin now, best first. What somebody has started is theirs, unless the plan names it.
+fn may_begin<'a>(holdings: &'a Holdings, plan: &Plan) -> Vec<&'a Task> {
+    let mut fit = holdings.ready();
+    if let Some(only) = &plan.task {
+        fit.retain(|task| task.id == *only);
+        let free = |task: &&Task| task.id == *only && order::blockers(task, &holdings.standings()).is_empty();
+        fit.extend(started(holdings).filter(free));
     }
-    .to_owned()
+    fit
+}
+
+/// The tasks that somebody has started, best first.
+fn started(holdings: &Holdings) -> impl Iterator<Item = &Task> {
+    holdings.under_way().into_iter().filter(|held| held.progress == Standing::Started).map(|held| &held.task)
 }
 
 /// Makes sure that there is a session and a task.
@@ -462,7 +492,7 @@ fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
 fn outlook(workspace: &Workspace, plan: &Plan) -> Result<Outlook> {
     let board = Board::read(workspace)?;
     let wanted = |id: &TaskId| plan.task.as_ref().is_none_or(|only| only == id);
-    if let Some(task) = board.holdings.ready().into_iter().find(|task| wanted(&task.id)) {
+    if let Some(task) = may_begin(&board.holdings, plan).first() {
         return Ok(Outlook::Ready(task.id.clone()));
     }
     let mut left = board.holdings.tasks.iter().filter(|held| wanted(&held.task.id) && !held.progress.is_over()).peekable();

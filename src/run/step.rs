@@ -33,7 +33,7 @@ use crate::{
             Plan,
             progress::{Current, Progress},
         },
-        quote,
+        quote::{self, counted},
         recording::{self, Part, Recording, When},
         refusal::{Code, Refusal},
         settings::AgentProfile,
@@ -206,7 +206,7 @@ impl<'a, 't> Stage<'a, 't> {
         if current.is_none_or(|current| current.own.is_empty() && current.tries == 0) {
             let back = edge::bring_back(&mut self.transaction, task)?;
             if back > 0 {
-                self.say(&format!("  {back} paths of its parked work are back"));
+                self.say(&format!("  its parked work is back: {}", counted(back, "path")));
             }
         }
         let prompt = self.prompt(task, number, current)?;
@@ -336,7 +336,10 @@ impl<'a, 't> Stage<'a, 't> {
         process::end_marked(&current.step, process::GRACE);
         let conclusion = Conclusion { outcome: Outcome::Stopped, usage: Usage::default(), client: None, finished: None };
         let changes = self.close(&current.task, &current.step, &current.snapshot, &conclusion)?;
-        self.say(&format!("an attempt was cut short; {} changed paths are kept and gone on with", changes.len()));
+        self.say(&format!(
+            "an attempt was cut short; what it changed is kept and gone on with: {}",
+            counted(changes.len(), "path")
+        ));
         Ok(())
     }
 

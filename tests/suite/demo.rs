@@ -16,7 +16,7 @@ fn the_demo_shows_the_main_job_from_a_failing_test_to_a_report() {
     for words in [
         "gate tests: red already",
         "Killed.",
-        "an attempt was cut short; 1 changed paths are kept",
+        "an attempt was cut short; what it changed is kept and gone on with: 1 path",
         "try 1 failed: gate tests is red",
         "Add the spread: the largest value less the smallest: try 2 of 3",
         "on `main`: Round figures for people",

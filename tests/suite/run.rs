@@ -136,6 +136,8 @@ fn a_run_that_is_killed_anywhere_is_gone_on_with_and_repeats_nothing_that_is_don
         sandbox.autonomy(["session", "start"]).ok();
         let mut command = sandbox.command(["run"]);
         sandbox.run(command.env("AUTONOMY_FAILPOINT", &arming)).killed();
+        let status = sandbox.autonomy(["status"]).ok().stdout;
+        assert!(status.contains("run        cut short; `autonomy run` goes on, "), "{point}: {status}");
         let said = sandbox.autonomy(["run"]).ok();
         assert_eq!(sandbox.read("greeting.txt"), "hello\n", "{point}: {}", said.stderr);
         let commits = sandbox.git(["log", "--format=%s"]);
@@ -156,6 +158,28 @@ fn without_a_task_or_where_nothing_can_be_committed_a_run_does_not_begin() {
     let said = sandbox.autonomy(["run"]).ended(4);
     assert!(said.stderr.contains("HEAD is detached"), "{}", said.stderr);
     assert!(!sandbox.exists("greeting.txt"));
+    sandbox.git(["switch", "--quiet", "--orphan", "empty"]);
+    let said = sandbox.autonomy(["run"]).ended(4);
+    assert!(said.stderr.contains("has no commit yet") && said.stderr.contains("git commit --allow-empty"), "{}", said.stderr);
+}
+
+#[test]
+fn what_somebody_has_started_is_theirs_until_a_run_is_told_to_work_on_it() {
+    let sandbox = stage(GREET, &["Greet", "Break"]);
+    sandbox.autonomy(["task", "start", "Greet"]).ok();
+    sandbox.autonomy(["task", "cancel", "Break", "--because", "no"]).ok();
+    let prospect = sandbox.autonomy(["run", "--dry-run"]).ok().stdout;
+    assert!(
+        prospect.contains("1 open, 0 may be started now\n  left to who started it: Greet; or `autonomy run --task "),
+        "{prospect}"
+    );
+    let said = sandbox.autonomy(["run"]).ended(1).stderr;
+    assert!(said.contains("Ended: what is left is parked, failed, started by somebody else"), "{said}");
+    let (_, next) = said.split_once("Next: `autonomy ").expect("a next command");
+    let line: Vec<&str> = next.trim_end_matches(['`', '\n']).split(' ').collect();
+    assert_eq!(line[..2], ["run", "--task"]);
+    sandbox.autonomy(line).ok();
+    assert_eq!((reason(&sandbox).as_str(), sandbox.git(["show", "HEAD:greeting.txt"]).as_str()), ("done", "hello"));
 }
 
 #[test]

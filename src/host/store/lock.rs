@@ -21,6 +21,9 @@ use crate::{
 /// How long a lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often the lock of a run is asked for before it counts as held.
+const GLANCES: u32 = 10;
+
 /// Holds the clone's lock: publishing, refs, whatever spans sessions.
 #[derive(Debug)]
 pub struct CloneLock {
@@ -57,7 +60,16 @@ impl RunLock {
         let path = layout::run_lock(directory);
         let file =
             File::options().create(true).truncate(false).read(true).write(true).open(&path).doing("open the lock", &path)?;
-        match file.try_lock() {
+        let mut taken = file.try_lock();
+        // Who only looks whether a run goes on holds it for a moment.
+        for _ in 0..GLANCES {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            Clock::sleep(Duration::from_millis(2));
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => {
                 let holder = holder(&file).unwrap_or_else(|| "another process".to_owned());

@@ -15,7 +15,7 @@ pub enum Ending {
     Done,
     /// The one task that was wanted is done.
     Once,
-    /// What is left is parked, failed, or comes after something that is.
+    /// What is left is parked, failed, started by somebody else, or comes after something that is.
     Blocked,
     /// What is left waits for a person's answer.
     NeedsPerson,
@@ -85,7 +85,9 @@ impl fmt::Display for Ending {
         match self {
             Self::Done => formatter.write_str("every task is done"),
             Self::Once => formatter.write_str("the one task that was wanted is done"),
-            Self::Blocked => formatter.write_str("what is left is parked, failed, or comes after something that is"),
+            Self::Blocked => {
+                formatter.write_str("what is left is parked, failed, started by somebody else, or comes after something that is")
+            }
             Self::NeedsPerson => formatter.write_str("what is left waits for a person"),
             Self::Stopped => formatter.write_str("it was asked to stop"),
             Self::SettingsChanged => formatter.write_str("the settings changed"),

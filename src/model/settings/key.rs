@@ -170,12 +170,9 @@ fn unknown(key: &Key, index: usize, mut siblings: Vec<&str>) -> Refusal {
     let refusal = Refusal::usage(format!("there is no setting `{}`", Key(key.0[..=index].to_vec())));
     let near = id::nearest(&key.0[index], siblings.iter().map(|name| (*name, "")));
     if near.is_empty() {
-        // Perhaps the right word in the wrong table.
-        let elsewhere: Vec<String> = all()
-            .into_iter()
-            .map(|known| known.path)
-            .filter(|path| path.rsplit('.').next() == key.0.last().map(String::as_str))
-            .collect();
+        // Perhaps the right word in the wrong table; whoever has named a gate or an agent is in the right one.
+        let is_elsewhere = |path: &String| index < 2 && path.rsplit('.').next() == key.0.last().map(String::as_str);
+        let elsewhere: Vec<String> = all().into_iter().map(|known| known.path).filter(is_elsewhere).collect();
         if !elsewhere.is_empty() {
             return refusal.hint(format!("nearest: `{}`", elsewhere.join("`, `")));
         }
@@ -234,6 +231,7 @@ mod tests {
         assert_eq!(hint("gates.tests.comand"), "nearest: `gates.tests.command`");
         assert_eq!(hint("zzz.max_hours"), "nearest: `run.max_hours`");
         assert!(hint("session.zzz").contains("`session.timeout`"));
+        assert!(hint("agents.mine.command").contains("`agents.mine.program`"));
         assert_eq!(check(&key("agents.\"my.agent\".model")), Ok(()));
     }
 

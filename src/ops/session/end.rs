@@ -64,10 +64,10 @@ pub struct Outcome {
 pub fn end(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let mut transaction = Transaction::of_session(workspace)?;
     let session = transaction.session().cloned().ok_or_else(none_is_live)?;
-    // A run writes into the log until its own end.
-    let _no_run = RunLock::take(&transaction.directory())?;
     // Somebody who keeps the clone's lock keeps the end from its commit; then not even the report is saved.
     drop(transaction.lock_clone()?);
+    // A run writes into the log until its own end.
+    let _no_run = RunLock::take(&transaction.directory())?;
     let outcome = if request.failed { SessionOutcome::Failed } else { SessionOutcome::Completed };
     session::end(transaction.state(), outcome, None)?;
     let overview = Overview::read(workspace)?;

@@ -144,7 +144,9 @@ pub fn agent(workspace: &Workspace, name: &AgentName) -> Result<AgentProfile> {
     let Some(profile) = resolved.settings.agents.get(name) else {
         let near = crate::model::id::nearest(name.as_str(), resolved.settings.agents.keys().map(|own| (own.as_str(), "")));
         let refusal = Refusal::usage(format!("there is no agent `{name}`"));
-        return Err(if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) }.into());
+        let known: Vec<&str> = resolved.settings.agents.keys().map(AgentName::as_str).collect();
+        let hint = if near.is_empty() { format!("known: {}", known.join(", ")) } else { format!("nearest: {}", near.join(", ")) };
+        return Err(refusal.hint(hint).into());
     };
     let Some(declaration) = declare::of_agent(resolved, name) else { return Ok(profile.clone()) };
     let variable = |name: &str| workspace.environment().text(name).map(str::to_owned);

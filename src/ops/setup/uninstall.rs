@@ -11,7 +11,7 @@ use crate::{
         store::{binding, layout::Private, write},
         workspace::Workspace,
     },
-    model::refusal::Refusal,
+    model::{quote::counted, refusal::Refusal},
     ops::setup::{
         change::{Change, Shown, What},
         init,
@@ -106,8 +106,4 @@ fn kept(workspace: &Workspace, changes: &[Change]) -> Result<Vec<Kept>> {
         });
     }
     Ok(kept)
-}
-
-fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

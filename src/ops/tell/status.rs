@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{Result, store::overview::Known, workspace::Workspace},
+    host::{
+        Result,
+        store::{layout::Private, lock, overview::Known},
+        workspace::Workspace,
+    },
     model::{
         holdings::{Counts, HeldTask, current_task},
         id::{CheckpointName, SessionId, TaskId},
@@ -118,6 +122,9 @@ pub struct RunLine {
     pub ended: Option<String>,
     /// Whether somebody asked it to stop.
     pub stop_asked: bool,
+    /// Whether it died before its end; the next run goes on.
+    #[serde(default)]
+    pub died: bool,
 }
 
 /// A checkpoint in one line.
@@ -151,7 +158,7 @@ pub fn status(workspace: &Workspace, _request: &Request) -> Result<Outcome> {
         branch: scene.branch.clone(),
         operation: git.operation().map(|operation| operation.command().to_owned()),
         uncommitted: uncommitted.paths.iter().filter(|path| !path.path.is_claude()).count(),
-        run: state.and_then(run_line),
+        run: state.and_then(|state| run_line(workspace, state)),
         focus: state.and_then(|state| focus(&scene, state)),
         tasks: Counts::of(holdings.tasks.iter().map(|held| &held.progress)),
         headway: headway(holdings, state, now),
@@ -182,9 +189,11 @@ fn session_line(workspace: &Workspace, known: &Known, now: Timestamp) -> Option<
     })
 }
 
-fn run_line(state: &State) -> Option<RunLine> {
+fn run_line(workspace: &Workspace, state: &State) -> Option<RunLine> {
     let run = state.run.as_ref()?;
+    let goes_on = |session: &SessionId| lock::is_running(&Private::of(workspace.common_directory()).session(session));
     Some(RunLine {
+        died: run.ended.is_none() && !state.session.as_ref().is_some_and(|session| goes_on(&session.id)),
         attempts: run.steps,
         started: run.started,
         task: run.step.as_ref().map(|step| step.task.clone()),

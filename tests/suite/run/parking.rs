@@ -16,7 +16,7 @@ fn after_the_last_try_a_task_is_parked_and_comes_back_with_its_work() {
     assert_eq!(sandbox.git(["show", &format!("{}:broken.txt", pins.trim())]), "WRONG");
     sandbox.autonomy(["task", "resume", "Break"]).ok();
     let said = sandbox.autonomy(["run", "--max-steps", "1"]).ended(6);
-    assert!(said.stderr.contains("1 paths of its parked work are back"), "{}", said.stderr);
+    assert!(said.stderr.contains("its parked work is back: 1 path"), "{}", said.stderr);
 }
 
 fn pinned(sandbox: &Sandbox) -> String {
@@ -50,7 +50,7 @@ fn a_parking_that_is_killed_anywhere_keeps_the_work_and_takes_it_out_of_the_way(
         assert_eq!(pinned(&sandbox), "WRONG", "{point}");
         sandbox.autonomy(["task", "resume", "Break"]).ok();
         let said = sandbox.autonomy(["run", "--max-steps", "1"]).ended(6);
-        assert!(said.stderr.contains("1 paths of its parked work are back"), "{point}: {}", said.stderr);
+        assert!(said.stderr.contains("its parked work is back: 1 path"), "{point}: {}", said.stderr);
     }
 }
 

@@ -154,6 +154,8 @@ fn a_run_is_stopped_from_another_terminal_while_its_agent_works() {
 #[test]
 fn while_a_run_goes_on_a_second_one_and_the_end_of_the_session_are_refused() {
     let (sandbox, run) = begun(PATIENT);
+    let status = sandbox.autonomy(["status"]).ok().stdout;
+    assert!(status.contains("run        attempt 1 at ") && status.contains(", 1 attempt since "), "{status}");
     for line in [&["run"][..], &["watch"], &["run", "Sing"], &["session", "end"]] {
         let said = sandbox.autonomy(line).ended(4);
         let names = said.stderr.contains("a run is going on in this session") && said.stderr.contains("autonomy stop");

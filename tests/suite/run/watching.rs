@@ -92,6 +92,6 @@ fn it_is_bounded_like_any_run() {
     sandbox.autonomy(["task", "add", "Sing"]).ok();
     sandbox.autonomy(["task", "add", "Dance"]).ok();
     let said = sandbox.autonomy(["watch", "--max-steps", "1"]).ended(6);
-    assert!(said.stdout.starts_with("1 done, 0 parked or waiting, 1 attempts"), "{said}");
+    assert!(said.stdout.starts_with("1 done, 0 parked or waiting, 1 attempt in"), "{said}");
     assert_eq!(reason(&sandbox), "out_of_steps");
 }

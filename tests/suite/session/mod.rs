@@ -151,6 +151,8 @@ fn without_a_work_tree_there_is_a_way_out() {
     error: `$SANDBOX/work` is not inside a git repository
     hint: `git init` makes one; then run the command again
     ");
+    let inside = Sandbox::new().at(".git/refs").autonomy(["session", "start"]).ended(5).stderr;
+    assert!(inside.contains("is inside git's own directory") && inside.contains("hint: go to the work tree"), "{inside}");
 }
 
 #[test]

@@ -3,11 +3,9 @@
 use clap::Args;
 
 use crate::{
-    cli::{
-        commands::session::words::counted,
-        context::{Context, Screen},
-    },
+    cli::context::{Context, Screen},
     host::Result,
+    model::quote::counted,
     ops::session::diff,
 };
 

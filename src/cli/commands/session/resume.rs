@@ -8,6 +8,7 @@ use crate::{
         context::{Context, Screen},
     },
     host::Result,
+    model::quote::counted,
     ops::session::{
         resume::{self, How},
         since::Since,
@@ -70,8 +71,8 @@ fn say_since(screen: &mut Screen, since: &Since) {
     }
     screen.data(format!(
         "  {}, {} changed, +{} -{}",
-        words::counted(since.commits.len(), "commit"),
-        words::counted(since.files, "file"),
+        counted(since.commits.len(), "commit"),
+        counted(since.files, "file"),
         since.insertions,
         since.deletions
     ));

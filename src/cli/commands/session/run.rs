@@ -13,6 +13,7 @@ use crate::{
     model::{
         id::AgentName,
         plan::{Reach, ending::Ending},
+        quote::counted,
         time::Lapse,
     },
     run::drive::{self, Containment, Outcome, Prospect, Request},
@@ -117,6 +118,9 @@ fn foresee(screen: &mut Screen, prospect: &Prospect) {
     for (number, (_, title)) in prospect.ready.iter().enumerate() {
         screen.data(format!("  {}. {title}", number + 1));
     }
+    for (task, title) in &prospect.started {
+        screen.data(format!("  left to who started it: {title}; or `autonomy run --task {task}`"));
+    }
     screen.data("each task: snapshot, attempt, gates, on red again with the failing output, commit of what changed, checkpoint");
 }
 
@@ -131,8 +135,11 @@ fn driver(prospect: &Prospect) -> &'static str {
 pub(crate) fn sum_up(screen: &mut Screen, outcome: &Outcome) {
     let branch = outcome.branch.as_deref().map_or(String::new(), |branch| format!(", on `{branch}`"));
     screen.data(format!(
-        "{} done, {} parked or waiting, {} attempts in {}{branch}",
-        outcome.done, outcome.parked, outcome.steps, outcome.took
+        "{} done, {} parked or waiting, {} in {}{branch}",
+        outcome.done,
+        outcome.parked,
+        counted(outcome.steps as usize, "attempt"),
+        outcome.took
     ));
     let word = match outcome.ending {
         Ending::Done | Ending::Once => "Done",

@@ -8,7 +8,7 @@ use crate::{
         context::{Context, Screen},
     },
     host::Result,
-    model::{event::Verdict, settings::value::Hours},
+    model::{event::Verdict, quote::counted, settings::value::Hours},
     ops::session::start::{self, Health, Remark},
 };
 
@@ -85,13 +85,13 @@ fn words_of(remark: &Remark) -> String {
         Remark::Detached { commit } => format!("HEAD is on no branch, at {}", commit.short()),
         Remark::UnderWay { operation } => format!("`{operation}` is under way"),
         Remark::Dirty { paths } => {
-            format!("Not committed: {}, as `git status` counts; what was changed stays yours", words::counted(*paths, "path"))
+            format!("Not committed: {}, as `git status` counts; what was changed stays yours", counted(*paths, "path"))
         }
         Remark::Protected { branch, why, work_branch } => {
             format!("{branch} takes no commits ({why}): `autonomy run` will work on {work_branch}")
         }
         Remark::Todo { open } => {
-            let items = words::counted(*open, "open item");
+            let items = counted(*open, "open item");
             format!("docs/TODO.md has {items}: `autonomy task import docs/TODO.md` makes them tasks")
         }
         Remark::NoTodo {} => "There is no docs/TODO.md".to_owned(),

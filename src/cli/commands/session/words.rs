@@ -15,11 +15,6 @@ pub(super) fn minutes(lapse: Lapse) -> String {
     if lapse < Lapse::minutes(1) { "under a minute".to_owned() } else { Lapse::minutes(lapse.as_minutes()).to_string() }
 }
 
-/// A number of things, such as `1 file` or `2 files`.
-pub(super) fn counted(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
-}
-
 /// How far the tasks are.
 pub(super) fn headway(headway: &Headway) -> String {
     let left = match headway.left {

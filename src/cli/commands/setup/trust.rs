@@ -99,7 +99,9 @@ fn chosen<'a>(declared: &'a [Declared], names: &[String]) -> Result<Vec<&'a Decl
         if !declared.iter().any(|one| is_named(one, name)) {
             let near = id::nearest(name, declared.iter().map(|one| (one.declaration.name.as_str(), "")));
             let refusal = Refusal::usage(format!("nothing called `{}` is declared here", name.escape_debug()));
-            return Err(if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) }.into());
+            let all = || "`autonomy trust list` shows what is".to_owned();
+            let hint = if near.is_empty() { all() } else { format!("nearest: {}", near.join(", ")) };
+            return Err(refusal.hint(hint).into());
         }
     }
     let wanted = |one: &Declared| names.is_empty() || names.iter().any(|name| is_named(one, name));

@@ -6,6 +6,7 @@ use crate::{
     model::{
         event::Verdict,
         holdings::Counts,
+        quote::counted,
         report::{GateReport, Standing},
         time::Lapse,
     },
@@ -62,11 +63,16 @@ fn session(screen: &mut Screen, outcome: &Outcome) {
     if let Some(run) = &outcome.run {
         let doing = match (&run.ended, &run.task, run.attempt) {
             (Some(reason), _, _) => format!("ended: {reason}"),
+            (None, _, _) if run.died => "cut short; `autonomy run` goes on".to_owned(),
             (None, Some(task), Some(attempt)) => format!("attempt {attempt} at {task}"),
             (None, _, _) => "between two attempts".to_owned(),
         };
         let stop = if run.stop_asked && run.ended.is_none() { ", asked to stop" } else { "" };
-        row(screen, "run", &format!("{doing}{stop}, {} attempts since {}Z", run.attempts, run.started.minute()));
+        row(
+            screen,
+            "run",
+            &format!("{doing}{stop}, {} since {}Z", counted(run.attempts as usize, "attempt"), run.started.minute()),
+        );
     }
     if let Some(focus) = &outcome.focus {
         row(screen, "focus", focus);
@@ -77,7 +83,7 @@ fn session(screen: &mut Screen, outcome: &Outcome) {
 }
 
 fn tasks(screen: &mut Screen, outcome: &Outcome) {
-    row(screen, "tasks", &counted(outcome.tasks));
+    row(screen, "tasks", &counts(outcome.tasks));
     if let Some(headway) = &outcome.headway {
         let left = match headway.left {
             Some(left) if headway.done < headway.tasks => format!(", about {} to go at this pace", minutes(left)),
@@ -127,7 +133,7 @@ fn minutes(lapse: Lapse) -> String {
     if lapse < Lapse::minutes(1) { "under a minute".to_owned() } else { Lapse::minutes(lapse.as_minutes()).to_string() }
 }
 
-fn counted(counts: Counts) -> String {
+fn counts(counts: Counts) -> String {
     let parts = [
         (counts.done, "done"),
         (counts.unproven, "done but unproven"),

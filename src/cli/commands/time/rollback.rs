@@ -9,6 +9,7 @@ use crate::{
     host::Result,
     model::{
         change::TreePath,
+        quote::counted,
         refusal::{Code, Refusal},
         rollback::Action,
     },
@@ -123,7 +124,7 @@ fn past(screen: &mut Screen, it: &Outcome) {
     for entry in it.plan.entries.iter().filter(|entry| matches!(entry.action, Action::Keep | Action::Conflict)).take(NAMED) {
         screen.talk(format!("Kept {}: {}", entry.path, entry.why.words()));
     }
-    screen.talk(format!("Went back to {}: {} paths{}", it.checkpoint, done.done, rest(it)));
+    screen.talk(format!("Went back to {}: {}{}", it.checkpoint, counted(done.done, "path"), rest(it)));
     for task in &done.reopened {
         screen.talk(format!("Task {task} is open again: the work that proved it is undone"));
     }
