@@ -32,6 +32,13 @@ fn gates(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
+fn init_says_when_it_finds_nothing_that_proves_work() {
+    let said = Sandbox::new().autonomy(["init"]).ok().stderr;
+    assert!(said.contains("No gate was found: what proves work here goes into .claude/autonomy.toml"), "{said}");
+    assert!(!crate_of_one().autonomy(["init"]).ok().stderr.contains("No gate was found"));
+}
+
+#[test]
 fn init_says_what_it_writes_and_does_nothing_twice() {
     let sandbox = crate_of_one();
     let before = sandbox.belongings();

@@ -140,7 +140,7 @@ impl Checked {
 fn synced(directory: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
     let mut file =
         tempfile::Builder::new().prefix("tmp_pack_").tempfile_in(directory).doing("make a temporary file in", directory)?;
-    file.write_all(bytes).doing("write a pack into", directory)?;
+    file.as_file_mut().write_all(bytes).doing("write a pack into", directory)?;
     // As git's own; nobody may write into a pack.
     file.as_file().set_permissions(Permissions::from_mode(0o444)).doing("set the permissions of a pack in", directory)?;
     file.as_file().sync_data().doing("sync a pack in", directory)?;

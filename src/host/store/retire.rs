@@ -31,8 +31,9 @@ use crate::{
 pub fn end(ledger: &mut Ledger<'_>, outcome: SessionOutcome, summary: Option<&str>) -> Result<Published> {
     let (facts, ()) = ledger.append(|_| Ok((vec![Fact::SessionEnded { outcome, summary: summary.map(str::to_owned) }], ())))?;
     pages::refresh(ledger, &facts);
-    failpoint::reach("retire.ended").doing("end the session in", &ledger.directory())?;
-    finish(ledger)
+    let finished =
+        failpoint::reach("retire.ended").doing("end the session in", &ledger.directory()).and_then(|()| finish(ledger));
+    finished.map_err(|error| error.hint("the session has ended; the next command does what is left of that"))
 }
 
 /// Does what is left to do for a session that has ended.

@@ -63,7 +63,7 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()
     let mut temporary =
         tempfile::Builder::new().prefix(&prefix).tempfile_in(directory).doing("make a temporary file in", directory)?;
     failpoint::reach("write.temporary").doing("write", path)?;
-    temporary.write_all(content).doing("write", path)?;
+    temporary.as_file_mut().write_all(content).doing("write", path)?;
     let mode = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.permissions());
     let permissions = mode.unwrap_or_else(|| std::os::unix::fs::PermissionsExt::from_mode(0o644));
     temporary.as_file().set_permissions(permissions).doing("set the permissions of", path)?;

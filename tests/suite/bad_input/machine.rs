@@ -148,6 +148,16 @@ fn a_full_disk_lets_no_session_begin_by_half() {
 }
 
 #[test]
+fn an_end_that_finds_no_room_says_that_the_session_has_ended_and_is_finished_by_the_next_command() {
+    let sandbox = live();
+    let mut end = sandbox.command(["session", "end"]);
+    let said = sandbox.run(end.env("AUTONOMY_FAILPOINT", "retire.ended=enospc")).ended(5).stderr;
+    assert!(said.contains("No space left on device") && said.contains("hint: the session has ended"), "{said}");
+    assert!(sandbox.autonomy(["session", "list"]).ok().stdout.contains("completed"));
+    assert!(sandbox.autonomy(["session", "status"]).ended(1).stderr.contains("no session is live"));
+}
+
+#[test]
 fn without_an_identity_of_git_nothing_is_committed() {
     let sandbox = live();
     let nobody = sandbox.with("GIT_CONFIG_GLOBAL", "/dev/null").with("HOME", "/nowhere").with("EMAIL", "");

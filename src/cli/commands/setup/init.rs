@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::{
     cli::context::Context,
-    host::Result,
+    host::{Result, settings::REPOSITORY_FILE},
     ops::setup::{
         change::{Shown, What},
         init,
@@ -32,6 +32,11 @@ impl Init {
             }
             for gate in &outcome.gates {
                 screen.talk(format!("Gate {}: {}", gate.name, gate.command));
+            }
+            if outcome.gates.is_empty() && outcome.changed.iter().any(|shown| shown.path == REPOSITORY_FILE) {
+                screen.talk(format!(
+                    "No gate was found: what proves work here goes into {REPOSITORY_FILE}, below `[gates.<name>]`"
+                ));
             }
             if outcome.changed.is_empty() {
                 screen.talk("Everything is in place already");
