@@ -138,11 +138,12 @@ impl Checked {
 
 /// A file that nobody knows yet, under the temporary name that `git prune` sweeps.
 fn synced(directory: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
-    let mut file =
-        tempfile::Builder::new().prefix("tmp_pack_").tempfile_in(directory).doing("make a temporary file in", directory)?;
+    // As git's own, and what the user's mask takes from that: nobody may write into a pack.
+    let read_only = Permissions::from_mode(0o444);
+    let mut builder = tempfile::Builder::new();
+    let made = builder.prefix("tmp_pack_").permissions(read_only).tempfile_in(directory);
+    let mut file = made.doing("make a temporary file in", directory)?;
     file.as_file_mut().write_all(bytes).doing("write a pack into", directory)?;
-    // As git's own; nobody may write into a pack.
-    file.as_file().set_permissions(Permissions::from_mode(0o444)).doing("set the permissions of a pack in", directory)?;
     file.as_file().sync_data().doing("sync a pack in", directory)?;
     Ok(file)
 }

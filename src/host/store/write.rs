@@ -60,13 +60,17 @@ pub fn sync_directory(directory: &Path) -> Result<()> {
 pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let prefix = format!("{TEMPORARY}{}-", std::process::id());
-    let mut temporary =
-        tempfile::Builder::new().prefix(&prefix).tempfile_in(directory).doing("make a temporary file in", directory)?;
+    // A file that is there keeps its permissions; a new one has what the user's mask leaves.
+    let kept = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.permissions());
+    let usual = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    let mut builder = tempfile::Builder::new();
+    let made = builder.prefix(&prefix).permissions(usual).tempfile_in(directory);
+    let mut temporary = made.doing("make a temporary file in", directory)?;
     failpoint::reach("write.temporary").doing("write", path)?;
     temporary.as_file_mut().write_all(content).doing("write", path)?;
-    let mode = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.permissions());
-    let permissions = mode.unwrap_or_else(|| std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    temporary.as_file().set_permissions(permissions).doing("set the permissions of", path)?;
+    if let Some(permissions) = kept {
+        temporary.as_file().set_permissions(permissions).doing("set the permissions of", path)?;
+    }
     if durability == Durability::Synced {
         temporary.as_file().sync_data().doing("sync", path)?;
     }
