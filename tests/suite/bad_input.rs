@@ -326,3 +326,21 @@ fn wrong_usage_is_refused_before_anything_is_touched() {
     }
     assert_eq!(everything(&sandbox), before);
 }
+
+#[test]
+fn nothing_of_something_is_refused_and_not_taken_for_none() {
+    let sandbox = live();
+    refused(&sandbox, &["next", "--limit", "0"], 2, &["--limit"]);
+    refused(&sandbox, &["run", "--max-hours", "0"], 2, &["`0` is no time at all"]);
+    refused(&sandbox, &["run", "--max-steps", "0"], 2, &["--max-steps"]);
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_refused_as_data_too() {
+    let sandbox = live();
+    refused(&sandbox, &["frobnicate"], 2, &["unrecognized subcommand 'frobnicate'"]);
+    refused(&sandbox, &["task", "start"], 2, &["required arguments", "<TASK>"]);
+    refused(&sandbox, &["status", "--wide"], 2, &["unexpected argument '--wide'"]);
+    let missing = sandbox.autonomy(["--json", "task"]).ended(2).stderr;
+    assert!(missing.contains("\"message\":\"a command is missing\""), "{missing}");
+}

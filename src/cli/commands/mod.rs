@@ -18,6 +18,7 @@ use crate::{
         failure, help,
     },
     host::Result,
+    model::refusal::Refusal,
 };
 
 /// Leave a coding agent alone on a repository for hours, and trust what you come back to
@@ -142,11 +143,23 @@ fn line() -> clap::Command {
     help::with_headings(Line::command())
 }
 
+/// What clap says about a line that it cannot read, as a refusal: its first paragraph, without the usage below it.
+fn misused(error: &clap::Error) -> Refusal {
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let message = match error.kind() {
+        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".to_owned(),
+        _ => first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" "),
+    };
+    Refusal::usage(message).hint("`--help` shows what there is")
+}
+
 /// Runs one command line and returns its exit code.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     let json = arguments.iter().any(|argument| argument == "--json");
     let line = match line().try_get_matches_from(arguments).and_then(|matches| Line::from_arg_matches(&matches)) {
         Ok(line) => line,
+        Err(error) if json && error.use_stderr() => return ExitCode::from(failure::report(&misused(&error).into(), json)),
         Err(error) => {
             // Nobody is left to tell when neither stream can be written.
             error.print().ok();

@@ -101,12 +101,13 @@ impl FromStr for Hours {
     /// Reads what a person types: a number of hours or a span.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let seconds = |hours: f64| std::time::Duration::try_from_secs_f64(hours * 3600.0).ok();
-        match text.trim().parse::<f64>() {
-            Ok(hours) => seconds(hours)
-                .map(|span| Self(Lapse(span)))
-                .ok_or_else(|| Refusal::usage(format!("`{}` is not a number of hours that can be counted", text.escape_debug()))),
-            Err(_) => text.parse().map(Self),
-        }
+        let span = match text.trim().parse::<f64>() {
+            Ok(hours) => seconds(hours).map(Lapse).ok_or_else(|| {
+                Refusal::usage(format!("`{}` is not a number of hours that can be counted", text.escape_debug()))
+            })?,
+            Err(_) => text.parse()?,
+        };
+        if span.0.is_zero() { Err(Refusal::usage(format!("`{text}` is no time at all"))) } else { Ok(Self(span)) }
     }
 }
 
@@ -228,6 +229,10 @@ mod tests {
         assert_eq!(read("\"90m\"").expect("a span"), "1h 30m");
         for bad in ["-1", "-0.5", "\"8\"", "true", "1e300", "18446744073709551615"] {
             assert!(read(bad).is_err(), "{bad} was taken");
+        }
+        assert_eq!("1.5".parse(), Ok(Hours(Lapse::minutes(90))));
+        for bad in ["0", "0m", "-1", "NaN", "eight"] {
+            assert!(bad.parse::<Hours>().is_err(), "{bad} was taken");
         }
     }
 

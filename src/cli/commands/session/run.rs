@@ -14,7 +14,7 @@ use crate::{
         id::AgentName,
         plan::{Reach, ending::Ending},
         quote::counted,
-        time::Lapse,
+        settings::value::Hours,
     },
     run::drive::{self, Containment, Outcome, Prospect, Request},
 };
@@ -43,8 +43,8 @@ pub(crate) struct Way {
     #[arg(long, value_name = "NAME")]
     agent: Option<AgentName>,
     /// How many hours the run may take
-    #[arg(long, value_name = "H", value_parser = hours)]
-    max_hours: Option<Lapse>,
+    #[arg(long, value_name = "H")]
+    max_hours: Option<Hours>,
     /// How many attempts the run may make
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_steps: Option<u32>,
@@ -60,20 +60,13 @@ impl Way {
     pub(crate) fn request(self, reach: Reach) -> Request {
         Request {
             agent: self.agent,
-            max: self.max_hours,
+            max: self.max_hours.map(|hours| hours.0),
             steps: self.max_steps,
             record: self.record,
             containment: if self.uncontained { Containment::Waived } else { Containment::Demanded },
             reach,
             ..Request::default()
         }
-    }
-}
-
-fn hours(text: &str) -> std::result::Result<Lapse, String> {
-    match text.parse::<f64>() {
-        Ok(hours) if hours > 0.0 && hours <= 10_000.0 => Ok(Lapse(std::time::Duration::from_secs_f64(hours * 3600.0))),
-        Ok(_) | Err(_) => text.parse().map_err(|_| format!("`{text}` is neither a number of hours nor a span like `90m`")),
     }
 }
 

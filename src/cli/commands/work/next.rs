@@ -1,5 +1,7 @@
 //! `autonomy next`: the ranked list, and what keeps the rest.
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 
 use crate::{cli::context::Context, host::Result, model::id::TaskId, ops::work::next};
@@ -8,12 +10,12 @@ use crate::{cli::context::Context, host::Result, model::id::TaskId, ops::work::n
 pub(crate) struct Next {
     /// Show at most so many
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
 }
 
 impl Next {
     pub(crate) fn run(self, context: &Context) -> Result<u8> {
-        show(context, self.limit)
+        show(context, self.limit.map(NonZeroUsize::get))
     }
 }
 
