@@ -21,6 +21,8 @@ pub enum Kind {
     Authority,
     /// Programs that an agent client is told to start.
     Mcp,
+    /// Settings of an agent client: programs that it runs at its own events, variables, permissions.
+    Client,
     /// A command that prepares a work tree.
     Setup,
     /// The commands that a task is tested with.
@@ -40,6 +42,7 @@ impl Kind {
             Self::Filter => "filter",
             Self::Authority => "authority",
             Self::Mcp => "mcp",
+            Self::Client => "client",
             Self::Setup => "setup",
             Self::Acceptance => "acceptance",
             Self::Template => "template",

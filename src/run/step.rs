@@ -43,7 +43,7 @@ use crate::{
     ops::{
         judge::gate,
         session::stop::heed,
-        setup::in_force::GateInForce,
+        setup::in_force::{self, GateInForce},
         tell::prompt,
         work::{board::Board, task::start::ask_first},
     },
@@ -256,6 +256,7 @@ impl<'a, 't> Stage<'a, 't> {
                 recorder.overhear(line);
             }
         };
+        let settings_of_client = in_force::client_settings(workspace)?;
         let none = Usage::default();
         let resume = work.known.then(|| self.used.get(work.client).unwrap_or(&none));
         let attempt = Attempt {
@@ -270,6 +271,7 @@ impl<'a, 't> Stage<'a, 't> {
             output: &output,
             variables: &variables,
             secrets: workspace.secrets(),
+            settings: &settings_of_client,
             stop: self.stop,
             overhear: Some(&overhear),
         };

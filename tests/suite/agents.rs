@@ -53,6 +53,7 @@ impl Stage {
                 output: &self.sandbox.base().join("output"),
                 variables: &variables,
                 secrets: &Secrets::given([]),
+                settings: &["user"],
                 stop: &Stop::default(),
                 overhear: Some(&|line| recorder.borrow_mut().overhear(line)),
             },

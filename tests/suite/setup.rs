@@ -312,3 +312,17 @@ fn the_rules_of_who_decides_and_mcp_servers_wait_for_trust() {
     sandbox.autonomy(["trust", "revoke", ".mcp.json"]).ok();
     assert_eq!(servers(&sandbox), None);
 }
+
+#[test]
+fn hooks_of_an_agent_client_that_a_repository_brings_wait_for_trust() {
+    let sandbox = Sandbox::new().with("AUTONOMY_TERMINAL", "yes");
+    let loaded = |sandbox: &Sandbox| in_force::client_settings(&workspace(sandbox)).expect("readable");
+    assert_eq!(loaded(&sandbox), ["user", "project", "local"], "there is nothing to keep away");
+    sandbox.write(".claude/settings.json", r#"{"hooks":{"Stop":[{"hooks":[{"type":"command","command":"touch evil"}]}]}}"#);
+    assert_eq!(loaded(&sandbox), ["user", "local"]);
+    assert!(sandbox.autonomy(["trust", "list"]).ok().stdout.starts_with("client .claude/settings.json not trusted"));
+    sandbox.autonomy(["trust", "--yes", ".claude/settings.json"]).ok();
+    assert_eq!(loaded(&sandbox), ["user", "project", "local"]);
+    sandbox.write(".claude/settings.json", "{}");
+    assert_eq!(loaded(&sandbox), ["user", "local"], "it is not the one that was trusted");
+}

@@ -24,12 +24,21 @@ const HOOKS: [&str; 5] = ["pre-commit", "prepare-commit-msg", "commit-msg", "pos
 const TOLD: [&str; 2] = ["briefing.md.j2", "prompt.md.j2"];
 
 /// Files of the repository that are declared as a whole.
-const FILES: [(Kind, &str); 2] = [(Kind::Authority, ".claude/authority.yaml"), (Kind::Mcp, ".mcp.json")];
+const FILES: [(Kind, &str); 4] = [
+    (Kind::Authority, ".claude/authority.yaml"),
+    (Kind::Mcp, ".mcp.json"),
+    (Kind::Client, CLIENT_SETTINGS[0].1),
+    (Kind::Client, CLIENT_SETTINGS[1].1),
+];
+
+/// The settings of an agent client that lie in the work tree: what the client calls them, and their paths.
+pub const CLIENT_SETTINGS: [(&str, &str); 2] = [("project", ".claude/settings.json"), ("local", ".claude/settings.local.json")];
 
 /// The largest of them that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
 
-/// All declarations: gates, agents, hooks, filters, acceptance commands, the rules of who decides, MCP servers, templates.
+/// All declarations: gates, agents, hooks, filters, acceptance commands, the rules of who decides, MCP servers, settings of a
+/// client, templates.
 ///
 /// # Errors
 /// Refuses settings that are wrong; fails when git's configuration or a hook cannot be read.
@@ -58,7 +67,8 @@ pub fn templates(workspace: &Workspace) -> impl Iterator<Item = Declaration> {
     TOLD.into_iter().filter_map(|name| template(workspace, name))
 }
 
-/// The files that are declared as a whole: the rules of who decides, and the MCP servers that agents would start.
+/// The files that are declared as a whole: the rules of who decides, the MCP servers that agents would start, and the settings
+/// of an agent client.
 ///
 /// # Errors
 /// Refuses one that is too large or no plain file.

@@ -12,7 +12,7 @@ use crate::{
         settings::{AgentProfile, Gate, declare, resolve::Resolved},
         trust::{Declaration, Kind, Standing},
     },
-    ops::setup::declared,
+    ops::setup::declared::{self, CLIENT_SETTINGS},
 };
 
 /// A gate, and whether a person still has to look at it.
@@ -133,6 +133,26 @@ pub fn servers(workspace: &Workspace) -> Result<Option<String>> {
             None
         }
     })
+}
+
+/// Whose settings an agent client may load now, in its own words: the user's, and those of the work tree that are trusted as they
+/// are. Where the work tree has none there is nothing to keep away.
+///
+/// # Errors
+/// Refuses a trust store that is wrong and settings that cannot be read.
+pub fn client_settings(workspace: &Workspace) -> Result<Vec<&'static str>> {
+    let declarations = declared::files(workspace)?;
+    let store = TrustStore::open(workspace)?;
+    let mut sources = vec!["user"];
+    for (source, path) in CLIENT_SETTINGS {
+        match declarations.iter().find(|declaration| declaration.name == path) {
+            Some(declaration) if store.standing(declaration) != Standing::Trusted => workspace.notice(format!(
+                "`{path}` is not trusted as it is, so agents are started without the {source} settings; `autonomy trust` shows it"
+            )),
+            Some(_) | None => sources.push(source),
+        }
+    }
+    Ok(sources)
 }
 
 /// The profile of the agent `name` as it may be started now.

@@ -171,6 +171,7 @@ pub fn describe(declaration: &Declaration) -> String {
         Kind::Filter => format!("git filter {} would run", declaration.name),
         Kind::Authority => "the rules of who decides would be".to_owned(),
         Kind::Mcp => format!("agents would start the MCP servers of {}", declaration.name),
+        Kind::Client => format!("agents would be started with the settings and hooks of {}", declaration.name),
         Kind::Setup => "each new work tree would be prepared by".to_owned(),
         Kind::Acceptance => format!("task {} would be tested with", declaration.name),
         Kind::Template => format!("agents would be told, by the template {}", declaration.name),

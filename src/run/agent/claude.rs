@@ -72,6 +72,8 @@ impl Claude {
         words.extend(self.profile.arguments.iter().cloned());
         words.extend(["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "dontAsk"].map(str::to_owned));
         words.extend(["--settings".to_owned(), settings]);
+        // In this mode the client asks nobody whether it may run the hooks that a repository brings.
+        words.extend(["--setting-sources".to_owned(), attempt.settings.join(",")]);
         // Without it the client starts whatever servers the repository names.
         words.push("--strict-mcp-config".to_owned());
         if let Some(servers) = &self.servers {

@@ -66,6 +66,8 @@ pub struct Attempt<'a> {
     pub variables: &'a Variables,
     /// What is taken out of its output before anybody sees it.
     pub secrets: &'a Secrets,
+    /// Whose settings a client loads, in the words of the client.
+    pub settings: &'a [&'static str],
     /// The request to stop.
     pub stop: &'a Stop,
     /// Told every line of a client's stream, for recordings.

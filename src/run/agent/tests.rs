@@ -54,6 +54,7 @@ impl Trial {
             output,
             variables: &self.variables,
             secrets: &self.secrets,
+            settings: &["user", "project"],
             stop: &self.stop,
             overhear: None,
         }
@@ -169,6 +170,8 @@ echo '{"type":"result","is_error":false,"num_turns":3,"terminal_reason":"complet
     dontAsk
     --settings
     {"permissions":{"allow":["Read","Edit","Write","Glob","Grep","Bash(autonomy task done *)","Bash(cargo test *)"]}}
+    --setting-sources
+    user,project
     --strict-mcp-config
     --session-id
     11111111-2222-4333-8444-555555555555
