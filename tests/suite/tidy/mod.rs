@@ -4,6 +4,7 @@
 //! Nothing here looks at what the program does.
 
 mod imports;
+mod packages;
 mod root;
 mod sizes;
 mod source;
