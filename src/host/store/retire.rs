@@ -14,6 +14,7 @@ use crate::{
             pages,
             publish::{self, Publication, Published},
             record, settle,
+            snapshots::{self, Prepared},
         },
     },
     model::{
@@ -24,15 +25,25 @@ use crate::{
     },
 };
 
-/// Ends the ledger's session: its last event, its last commit, its pin; then the log goes.
+/// Ends the ledger's session: its last checkpoint and its last event at once, its last commit, its pin; then the log goes.
 ///
 /// # Errors
 /// Fails when git or a file cannot be written; the next command goes on from there.
-pub fn end(ledger: &mut Ledger<'_>, outcome: SessionOutcome, summary: Option<&str>) -> Result<Published> {
-    let (facts, ()) = ledger.append(|_| Ok((vec![Fact::SessionEnded { outcome, summary: summary.map(str::to_owned) }], ())))?;
+pub fn end(
+    ledger: &mut Ledger<'_>,
+    outcome: SessionOutcome,
+    summary: Option<&str>,
+    last: Option<(CloneLock, Prepared)>,
+) -> Result<Published> {
+    let ended = Fact::SessionEnded { outcome, summary: summary.map(str::to_owned) };
+    let facts: Vec<Fact> = last.iter().map(|(_, taken)| taken.fact.clone()).chain([ended]).collect();
+    let (facts, ()) = ledger.append(|_| Ok((facts.clone(), ())))?;
     pages::refresh(ledger, &facts);
-    let finished =
-        failpoint::reach("retire.ended").doing("end the session in", &ledger.directory()).and_then(|()| finish(ledger));
+    let placed = failpoint::reach("retire.ended").doing("end the session in", &ledger.directory()).and_then(|()| match last {
+        Some((_lock, taken)) => snapshots::place(ledger.workspace(), &taken),
+        None => Ok(()),
+    });
+    let finished = placed.and_then(|()| finish(ledger));
     finished.map_err(|error| error.hint("the session has ended; the next command does what is left of that"))
 }
 
@@ -45,6 +56,8 @@ pub fn finish(ledger: &mut Ledger<'_>) -> Result<Published> {
     let Some(session) = ledger.session().cloned() else {
         return Err(Refusal::usage("the clone's own log does not end").into());
     };
+    // Its log is the only one that knows of the last checkpoint.
+    snapshots::finish(workspace)?;
     settle::sweep(ledger);
     pages::heal(ledger);
     let subject = format!("autonomy: end session {session}");

@@ -1,4 +1,4 @@
-//! `session end`: the session's last event and last commit; then its log goes, and its journals tell what happened.
+//! `session end`: the session's last checkpoint, event and commit; then its log goes, and its journals tell what happened.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,9 @@ use crate::{
         workspace::Workspace,
     },
     model::{
+        checkpoint::CheckpointKind,
         event::SessionOutcome,
-        id::{SessionId, TaskId},
+        id::{CheckpointName, SessionId, TaskId},
         progress::Headway,
         session::{self, Status},
         state::TaskStage,
@@ -21,6 +22,7 @@ use crate::{
     ops::{
         session::{commit, standing::Standing, status::none_is_live},
         tell::report,
+        time::checkpoint::{self, Asking},
     },
 };
 
@@ -53,6 +55,9 @@ pub struct Outcome {
     /// The session's last report, from the top of the work tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
+    /// The session's last checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointName>,
     /// What became of its last commit.
     pub commit: commit::Outcome,
 }
@@ -83,7 +88,17 @@ pub fn end(workspace: &Workspace, request: &Request) -> Result<Outcome> {
             None
         }
     };
-    let published = retire::end(&mut transaction, outcome, summary)?;
+    let asking = Asking {
+        kind: CheckpointKind::End,
+        title: "end".to_owned(),
+        summary: summary.unwrap_or("the end of the session").to_owned(),
+        task: None,
+        milestone: None,
+    };
+    let last = checkpoint::prepare(&transaction, asking);
+    let last = last.inspect_err(|error| workspace.notice(format!("left out the last checkpoint: {error}"))).ok();
+    let checkpoint = last.as_ref().and_then(|(_, taken)| taken.checkpoint.name.clone());
+    let published = retire::end(&mut transaction, outcome, summary, last)?;
     Ok(Outcome {
         status: if request.failed { Status::Failed } else { Status::Completed },
         folder: layout::session_folder(&session),
@@ -92,6 +107,7 @@ pub fn end(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         headway: standing.headway,
         unfinished,
         report,
+        checkpoint,
         commit: published.into(),
     })
 }

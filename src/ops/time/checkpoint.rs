@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Result,
-        store::snapshots::{self, Asked, Held, Prepared, Which},
+        store::{
+            lock::CloneLock,
+            snapshots::{self, Asked, Held, Prepared, Which},
+        },
         transaction::Transaction,
         workspace::Workspace,
     },
@@ -110,20 +113,29 @@ pub struct Asking {
     pub milestone: Option<String>,
 }
 
-/// Takes a snapshot in a transaction that is open: for tasks, milestones, ticks, ends and the edges of attempts.
+/// Takes a snapshot in a transaction that is open: for tasks, ticks and the edges of attempts.
 ///
 /// # Errors
 /// As [`create`].
 pub fn take(transaction: &mut Transaction<'_>, asking: Asking) -> Result<Prepared> {
+    let (_lock, prepared) = prepare(transaction, asking)?;
+    transaction.append_facts(std::slice::from_ref(&prepared.fact))?;
+    snapshots::place(transaction.workspace(), &prepared)?;
+    Ok(prepared)
+}
+
+/// Writes a snapshot whose event is still to be appended, before the clone's lock is let go.
+///
+/// # Errors
+/// As [`create`].
+pub fn prepare(transaction: &Transaction<'_>, asking: Asking) -> Result<(CloneLock, Prepared)> {
     let workspace = transaction.workspace();
     let session = transaction.session().cloned();
     let snapshot = journal::snapshot(workspace, session.as_ref())?;
     let asked = asking.asked(workspace, session.as_ref());
     let lock = journal::lock(workspace)?;
     let prepared = snapshots::prepare(workspace, &lock, session.as_ref(), transaction.at(), snapshot, asked)?;
-    transaction.append_facts(std::slice::from_ref(&prepared.fact))?;
-    snapshots::place(workspace, &prepared)?;
-    Ok(prepared)
+    Ok((lock, prepared))
 }
 
 impl Asking {

@@ -36,6 +36,9 @@ impl End {
             if let Some(report) = &outcome.report {
                 screen.talk(format!("Its last report is {report}"));
             }
+            if let Some(checkpoint) = &outcome.checkpoint {
+                screen.talk(format!("Its last checkpoint is {checkpoint}"));
+            }
             words::committed(screen, &outcome.commit);
             screen.talk(format!("Next: `autonomy session diff {}`", outcome.session));
         })
