@@ -105,6 +105,12 @@ impl Document {
         Some(1 + self.text[..front.start + place.start].matches('\n').count())
     }
 
+    /// The version of the format that the file says it is of, if it says one.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        self.values().ok()?.get("version").and_then(Value::as_u64)
+    }
+
     /// Reads the front matter.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ pub mod actor;
 pub mod agent;
 pub mod branch;
 pub mod briefing;
+pub mod chain;
 pub mod change;
 pub mod checkpoint;
 pub mod claude;

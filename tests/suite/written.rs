@@ -143,6 +143,11 @@ fn every_path_of_ours_in_the_git_directory_is_in_the_table_of_formats() {
     sandbox.autonomy(["session", "start"]).ok();
     sandbox.autonomy(["task", "add", "One"]).ok();
     sandbox.autonomy(["commit"]).ok();
+    sandbox.autonomy(["checkpoint", "here"]).ok();
+    sandbox.write("new.txt", "new\n");
+    sandbox.autonomy(["rollback", "--last", "--yes"]).ok();
+    fs::write(sandbox.path(".git/autonomy/clone/log.yaml"), "--- {").unwrap();
+    sandbox.autonomy(["verify", "--repair"]).ok();
     for entry in walkdir::WalkDir::new(sandbox.path(".git/autonomy")) {
         let entry = entry.unwrap();
         if entry.file_type().is_file() {

@@ -32,6 +32,9 @@ use crate::{
 /// How old a temporary file has to be before it counts as left over.
 const ABANDONED: Duration = Duration::from_hours(1);
 
+/// What is to be done about a log whose chain is broken.
+const MEND: &str = "`autonomy verify --repair` takes what is whole and keeps the rest";
+
 /// From which age on a git lock is worth naming.
 const STALE: Duration = Duration::from_secs(5);
 
@@ -42,7 +45,8 @@ const STALE: Duration = Duration::from_secs(5);
 pub fn logs(workspace: &Workspace, overview: &Overview) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     for (name, why) in &overview.damaged {
-        found.push(Finding::new(Severity::Error, format!("session {name}"), why.clone()));
+        let place = if name == layout::CLONE { "the clone's own log".to_owned() } else { format!("session {name}") };
+        found.push(Finding::new(Severity::Error, place, why.clone()).mend(MEND));
     }
     for known in &overview.logs {
         let place = known.session.as_ref().map_or_else(|| "the clone's own log".to_owned(), |id| format!("session {id}"));
@@ -55,6 +59,11 @@ pub fn logs(workspace: &Workspace, overview: &Overview) -> Result<Vec<Finding>> 
             found.push(Finding::new(Severity::Note, place.as_str(), message).mend("the next command finishes it"));
         }
         let name = known.session.as_ref().map_or(layout::CLONE, SessionId::as_str);
+        // What is kept of a log answers for its last line only.
+        if let Err(error) = Log::check(&known.directory, name) {
+            found.push(Finding::new(Severity::Error, place, error.refusal().message).mend(MEND));
+            continue;
+        }
         if let Some(log) = Log::open(&known.directory, name)?
             && let Some(length) = log.torn()?
         {
@@ -95,7 +104,7 @@ fn foreign_events(workspace: &Workspace, known: &Known) -> Result<Vec<Finding>> 
 pub fn journals(workspace: &Workspace, overview: &Overview) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     for session in sealed::sessions(workspace)? {
-        if overview.session(&session).is_some() {
+        if overview.session(&session).is_some() || overview.damaged.iter().any(|(name, _)| name == session.as_str()) {
             continue;
         }
         if let Err(error) = sealed::state(workspace, &session) {

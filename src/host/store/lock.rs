@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the lock of a run is asked for before it counts as held.
 const GLANCES: u32 = 10;
 
+/// How often the kernel's list is read in search of a holder.
+const LOOKS: usize = 5;
+
 /// Holds the clone's lock: publishing, refs, whatever spans sessions.
 #[derive(Debug)]
 pub struct CloneLock {
@@ -143,12 +146,8 @@ fn wait(file: &File, path: &Path, what: &str) -> Result<()> {
 /// Who holds the lock of `file`, read from `/proc/locks` (proc(5)); none where that is missing.
 fn holder(file: &File) -> Option<String> {
     let inode = file.metadata().ok()?.ino().to_string();
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    let line = locks.lines().filter(|line| !line.contains("->")).find(|line| {
-        let mut words = line.split_whitespace();
-        words.nth(1) == Some("FLOCK") && words.nth(3).and_then(|place| place.rsplit(':').next()) == Some(inode.as_str())
-    })?;
-    let process = line.split_whitespace().nth(4)?;
+    // The kernel gives its list in pieces: while others lock and unlock, a line may be in none of them.
+    let process = (0..LOOKS).find_map(|_| locked_by(&inode))?;
     let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(&command).replace('\0', " ");
     let seconds = std::fs::metadata(format!("/proc/{process}"))
@@ -157,6 +156,16 @@ fn holder(file: &File) -> Option<String> {
         .and_then(|began| began.elapsed().ok())
         .map_or_else(String::new, |age| format!(", running for {}s", age.as_secs()));
     Some(format!("process {process} (`{}`{seconds})", command.trim()))
+}
+
+/// The process that the kernel lists as the holder of the lock on the file with this number.
+fn locked_by(inode: &str) -> Option<String> {
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let line = locks.lines().filter(|line| !line.contains("->")).find(|line| {
+        let mut words = line.split_whitespace();
+        words.nth(1) == Some("FLOCK") && words.nth(3).and_then(|place| place.rsplit(':').next()) == Some(inode)
+    })?;
+    line.split_whitespace().nth(4).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! mean for files and refs is not known here.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::MetadataExt as _,
@@ -63,6 +64,12 @@ struct Folded {
     /// Where the last folded line starts.
     last_line: u64,
     state: State,
+}
+
+impl Folded {
+    fn fresh(name: &str) -> Self {
+        Self { program: program(), offset: 0, last_line: 0, state: State::empty(name) }
+    }
 }
 
 /// Who appends, when, and how text is made fit to be kept.
@@ -127,8 +134,7 @@ impl Log {
 
     fn over(directory: &Path, name: &str, file: File) -> Result<Self> {
         let path = layout::log(directory);
-        let fresh = || Folded { program: program(), offset: 0, last_line: 0, state: State::empty(name) };
-        let (folded, size) = kept_fold(directory, &file).unwrap_or_else(|| (fresh(), 0));
+        let (folded, size) = kept_fold(directory, &file).unwrap_or_else(|| (Folded::fresh(name), 0));
         let keep_at = keep_again(&folded, size);
         let mut log = Self { directory: directory.to_owned(), path, file, folded, keep_at, poisoned: false, reading: false };
         log.catch_up()?;
@@ -232,10 +238,46 @@ impl Log {
     /// # Errors
     /// Fails when the log cannot be read, and refuses a damaged one.
     pub fn events(&self) -> Result<Vec<(Event, String)>> {
+        self.lacking(&BTreeSet::new())
+    }
+
+    /// Every event whose hash is not in `held`, with its line; the others are not even parsed.
+    ///
+    /// # Errors
+    /// As [`Self::events`].
+    pub fn lacking(&self, held: &BTreeSet<Digest>) -> Result<Vec<(Event, String)>> {
         let text = Self::read_from(&self.file, &self.path, 0)?;
         let whole = whole_length(&text);
-        let lines = split(&self.path, &text[..whole])?;
+        let mut lines = split(&self.path, &text[..whole])?;
+        if !held.is_empty() {
+            lines.retain(|line| !held.contains(&Digest::of(line)));
+        }
         parse(&self.path, &lines).map(|parsed| parsed.into_iter().map(|(event, _, line)| (event, line.to_owned())).collect())
+    }
+
+    /// Reads the whole log again, without the fold that is kept of it.
+    ///
+    /// # Errors
+    /// Fails when the log cannot be read, and refuses one whose lines are no chain.
+    pub fn check(directory: &Path, name: &str) -> Result<()> {
+        let path = layout::log(directory);
+        let text = fs::read(&path).doing("read the log", &path)?;
+        let whole = &text[..whole_length(&text)];
+        fold_into(&mut Folded::fresh(name), &path, whole)
+    }
+
+    /// Sets aside what a dead writer left at the end; gives how many bytes that were.
+    ///
+    /// # Errors
+    /// Fails when the log cannot be locked, read or cut.
+    pub fn cut(&self) -> Result<usize> {
+        let _lock = LogLock::take(&self.file, &self.path)?;
+        let fresh = self.unread()?;
+        let whole = whole_length(&fresh);
+        if whole < fresh.len() {
+            self.set_aside(&fresh[whole..], self.folded.offset + whole as u64)?;
+        }
+        Ok(fresh.len() - whole)
     }
 
     /// How many bytes at the end belong to a command that was never written whole; none when there are no such bytes.
@@ -351,7 +393,7 @@ fn damaged(path: &Path, line: usize, why: &str) -> Error {
             Code::Environment,
             format!("the log `{}` is damaged at line {line} after the last good part: {why}", path.display()),
         )
-        .hint("`autonomy verify` shows the damage; checkpoint and rollback work without this log"),
+        .hint("`autonomy verify --repair` takes what is whole and keeps the rest; checkpoint and rollback work without this log"),
     )
 }
 

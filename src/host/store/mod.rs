@@ -13,6 +13,7 @@ pub mod layout;
 pub mod ledger;
 pub mod lock;
 pub mod log;
+pub mod mend;
 pub mod overview;
 pub mod pages;
 pub mod publish;

@@ -320,10 +320,10 @@ impl StateFiles {
             Some(parent) => sealed::held(ledger.workspace(), parent, session)?,
             None => BTreeSet::new(),
         };
-        let lines = ledger.log().events()?;
-        if let Some(journal) = sealed::journal(session, &lines, &held) {
+        let lacking = ledger.log().lacking(&held)?;
+        if let Some(journal) = sealed::journal(session, &lacking) {
             let bookkeeping = |fact: &Fact| matches!(fact, Fact::IntentFormed { .. } | Fact::IntentSettled { .. });
-            gathered.matters |= lines.iter().any(|(event, line)| !bookkeeping(&event.fact) && !held.contains(&Digest::of(line)));
+            gathered.matters |= lacking.iter().any(|(event, _)| !bookkeeping(&event.fact));
             gathered.files.insert(journal.path, journal.bytes);
         }
         if ledger.state().is_ended() {

@@ -37,13 +37,12 @@ pub struct Journal {
     pub events: usize,
 }
 
-/// The journal of those `lines` whose hash is not in `held`; none when nothing is lacking.
+/// The journal of the events that a commit is lacking; none when nothing is.
 #[must_use]
-pub fn journal(session: &SessionId, lines: &[(Event, String)], held: &BTreeSet<Digest>) -> Option<Journal> {
-    let lacking: Vec<&(Event, String)> = lines.iter().filter(|(_, line)| !held.contains(&Digest::of(line))).collect();
+pub fn journal(session: &SessionId, lacking: &[(Event, String)]) -> Option<Journal> {
     let first = lacking.first()?.0.seq;
     let mut text = String::new();
-    for (_, line) in &lacking {
+    for (_, line) in lacking {
         text.push_str(line);
         text.push('\n');
     }
@@ -60,14 +59,22 @@ pub fn journal(session: &SessionId, lines: &[(Event, String)], held: &BTreeSet<D
 /// # Errors
 /// Fails when git's data cannot be read.
 pub fn held(workspace: &Workspace, commit: &Oid, session: &SessionId) -> Result<BTreeSet<Digest>> {
+    Ok(lines(workspace, commit, session)?.into_iter().map(Digest::of).collect())
+}
+
+/// The lines of all journals of `session` that the tree of `commit` holds, as they are.
+///
+/// # Errors
+/// Fails when git's data cannot be read.
+pub fn lines(workspace: &Workspace, commit: &Oid, session: &SessionId) -> Result<Vec<Vec<u8>>> {
     let git = workspace.git()?;
     let folder = TreePath::new(format!("{}/journal", layout::session_folder(session)))?;
-    let mut held = BTreeSet::new();
+    let mut lines = Vec::new();
     for (_, side) in git.entries_below(commit, Some(&folder))? {
         let content = git.blob_bytes(&side.oid)?;
-        held.extend(content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(Digest::of));
+        lines.extend(content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec));
     }
-    Ok(held)
+    Ok(lines)
 }
 
 /// Every event of a session that is over, joined from its sealed journals: those of the work tree, of HEAD and of the ref

@@ -24,6 +24,16 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Keys that other tools know a task's by. People may write what they like into a record, so only these are named.
+const MISNAMED: [(&str, &str); 6] = [
+    ("blocked_by", "after"),
+    ("dependencies", "after"),
+    ("depends_on", "after"),
+    ("estimated_time", "estimate"),
+    ("success_criteria", "acceptance"),
+    ("tests", "acceptance"),
+];
+
 /// Looks at all tasks: each with its name and what could be read of it.
 #[must_use]
 pub fn lint(files: &[(TaskId, Result<Document, Refusal>)], path_of: impl Fn(&TaskId) -> String) -> Vec<Problem> {
@@ -47,6 +57,11 @@ pub fn lint(files: &[(TaskId, Result<Document, Refusal>)], path_of: impl Fn(&Tas
             && let Some(other) = named.id.filter(|other| *other != task.id)
         {
             add("id", format!("the record says `{other}`, the file is named `{}`", task.id));
+        }
+        for (wrong, right) in MISNAMED {
+            if document.line_of(wrong).is_some() && document.line_of(right).is_none() {
+                add(wrong, format!("`{wrong}` says nothing to this program: the key is `{right}`"));
+            }
         }
         if task.title.trim().is_empty() {
             add("title", "the title is empty".into());
@@ -103,6 +118,7 @@ mod tests {
             file("bare", "---\nid: other\ntitle: x\n\nestimate: 0s\nafter:\n  - gone\n  - dropped\nparent: nobody\n---\n"),
             file("dropped", "---\ntitle: x\nstatus: cancelled\n---\n"),
             file("a", "---\ntitle: x\nafter: [b]\nacceptance: [x]\n---\n"),
+            file("c", "---\ntitle: x\ndependencies: [a]\nacceptance: [x]\n---\n"),
             file("b", "---\ntitle: x\nafter: [a]\n---\n## Success criteria\n- [ ] y\n"),
         ];
         let found: Vec<String> = lint(&files, |id| format!("tasks/{id}.md"))
@@ -122,6 +138,7 @@ mod tests {
         tasks/bare.md:6 it comes after `gone`, which does not exist
         tasks/bare.md:6 it comes after `dropped`, which is cancelled
         tasks/bare.md:9 it is a part of `nobody`, which does not exist
+        tasks/c.md:3 `dependencies` says nothing to this program: the key is `after`
         tasks/open.md:- cannot read `tasks/open.md`: line 1, column 1: the front matter has no closing `---`
         ");
     }

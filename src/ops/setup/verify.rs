@@ -2,7 +2,7 @@
 //!
 //! Never deletes anything of the user's and never a lock whose holder may live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use crate::{
         Result,
         store::{
             check,
+            ledger::Target,
+            mend,
             overview::Overview,
             record::{self, Stored},
         },
@@ -20,9 +22,9 @@ use crate::{
     },
     model::{
         decision::Decision,
-        document::Document,
+        document::{Document, RECORD_VERSION},
         finding::{Finding, Severity, conflict_markers},
-        id::{DecisionId, NoteId, QuestionId, TaskId},
+        id::{DecisionId, NoteId, QuestionId, SessionId, TaskId},
         memory::Note,
         question::Question,
         record::RecordKind,
@@ -88,7 +90,13 @@ fn repair(workspace: &Workspace, outcome: &mut Outcome) -> Result<()> {
         check::remove_leftover(&path)?;
         outcome.mended.push(format!("removed `{}`", path.display()));
     }
-    // Opening a transaction cuts torn ends, finishes what was intended and puts back what is gone.
+    let overview = Overview::read(workspace)?;
+    let damaged = overview.damaged.iter().filter_map(|(name, _)| SessionId::new(name).ok());
+    let live: BTreeSet<SessionId> = overview.sessions().filter_map(|known| known.session.clone()).chain(damaged).collect();
+    for target in std::iter::once(Target::Clone).chain(live.into_iter().map(Target::Session)) {
+        outcome.mended.extend(mend::log(workspace, target)?);
+    }
+    // Opening a transaction finishes what was intended and puts back what is gone.
     match Transaction::open(workspace) {
         Ok(transaction) => {
             restore_damaged(&transaction, outcome)?;
@@ -166,6 +174,14 @@ fn records(workspace: &Workspace, overview: &Overview, outcome: &mut Outcome) ->
                 (Err(refusal), _) => {
                     let mend = "mend it by hand, or `autonomy verify --repair` for the last version that could be read";
                     outcome.findings.push(Finding::new(Severity::Error, &stored.path, refusal.message.clone()).mend(mend));
+                }
+                (Ok(document), _) if document.version().is_some_and(|version| version > RECORD_VERSION) => {
+                    let message = format!(
+                        "it is of version {}, and this program writes {RECORD_VERSION}: it is read only",
+                        document.version().unwrap_or_default()
+                    );
+                    let finding = Finding::new(Severity::Warning, &stored.path, message);
+                    outcome.findings.push(finding.mend("install the later version of autonomy"));
                 }
                 (Ok(document), RecordKind::Question) => {
                     let question = Question::read(QuestionId::new(stored.name())?, document)?;

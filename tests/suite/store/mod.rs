@@ -6,6 +6,7 @@ mod publishing;
 mod race;
 mod settling;
 mod torture;
+mod verify;
 
 use autonomy::{
     host::{
