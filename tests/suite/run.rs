@@ -7,6 +7,7 @@ mod places;
 mod prompts;
 mod recorded;
 mod signals;
+mod ticking;
 mod watching;
 
 use autonomy::{

@@ -6,4 +6,3 @@ pub mod next;
 pub mod note;
 pub mod progress;
 pub mod task;
-pub mod todo;

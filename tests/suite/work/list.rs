@@ -1,10 +1,5 @@
 //! Tasks out of a check-list and back.
 
-use autonomy::{
-    host::{clock::Clock, environment::Environment, workspace::Workspace},
-    ops::work::{board::Board, todo},
-};
-
 use crate::work::{add, begin, standing};
 
 const LIST: &str = "# TODO\r\n\r\n## High\r\n- [ ] Fix the parser (30m)\r\n  - [ ] no panic\r\n  - Acceptance: `true`\r\n- [x] Old\r\n\r\n## Later\r\n- [ ] Dream\r\n  - After: Fix the parser (30m), fix the parser, Old, Nowhere\r\n- [2026-01-29] a date\r\n";
@@ -67,27 +62,4 @@ fn a_list_that_waits_for_itself_is_refused_whole() {
     let refused = sandbox.autonomy(["task", "import"]).ended(2).stderr;
     assert!(refused.contains("would wait for each other"), "{refused}");
     assert!(!sandbox.exists(".claude/tasks"));
-}
-
-#[test]
-fn a_box_is_ticked_only_in_a_file_that_nobody_is_changing() {
-    let sandbox = begin();
-    sandbox.write("docs/TODO.md", LIST);
-    sandbox.commit_all("a list");
-    sandbox.autonomy(["task", "import"]).ok();
-    let ticked = || {
-        let environment = Environment::given(sandbox.work(), &[]);
-        let clock = Clock::of(&environment);
-        let workspace = Workspace::find(environment, clock).unwrap();
-        let board = Board::read(&workspace).unwrap();
-        todo::ticked(&workspace, &board.task("Fix the parser").unwrap().task).unwrap()
-    };
-    assert_eq!(ticked().unwrap().text, LIST.replace("- [ ] Fix", "- [x] Fix"));
-    sandbox.write("docs/TODO.md", LIST.replace("Dream", "Dream on"));
-    assert_eq!(ticked(), None, "the person left it unfinished");
-    sandbox.commit_all("dreams");
-    assert!(ticked().unwrap().text.contains("- [x] Fix"));
-    sandbox.write("docs/TODO.md", LIST.replace("Fix the parser (30m)\r\n  - [ ]", "Fix it\r\n  - [ ]"));
-    sandbox.commit_all("other words");
-    assert_eq!(ticked(), None, "the line is another one");
 }
