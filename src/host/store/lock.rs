@@ -43,7 +43,7 @@ impl CloneLock {
             write::make_directory(parent)?;
         }
         let file = File::options().create(true).truncate(false).read(true).write(true).open(path).doing("open the lock", path)?;
-        wait(&file, path, "the clone's lock")?;
+        wait(&file, path, "the clone's lock", &mut || Ok(()))?;
         Ok(Self { _file: file })
     }
 }
@@ -99,12 +99,13 @@ pub struct LogLock<'a> {
 }
 
 impl<'a> LogLock<'a> {
-    /// Waits for the lock of the log behind `file`.
+    /// Waits for the lock of the log behind `file`; `meanwhile` is done whenever it is not free.
     ///
     /// # Errors
-    /// Refuses when another process keeps it for longer than ten seconds, naming that process.
-    pub fn take(file: &'a File, path: &Path) -> Result<Self> {
-        wait(file, path, "the log's lock")?;
+    /// Refuses when another process keeps it for longer than ten seconds, naming that process; hands on what `meanwhile`
+    /// says.
+    pub fn take(file: &'a File, path: &Path, meanwhile: &mut dyn FnMut() -> Result<()>) -> Result<Self> {
+        wait(file, path, "the log's lock", meanwhile)?;
         Ok(Self { file })
     }
 }
@@ -116,7 +117,7 @@ impl Drop for LogLock<'_> {
     }
 }
 
-fn wait(file: &File, path: &Path, what: &str) -> Result<()> {
+fn wait(file: &File, path: &Path, what: &str, meanwhile: &mut dyn FnMut() -> Result<()>) -> Result<()> {
     let mut tries = 0_u32;
     let mut since = None;
     loop {
@@ -125,6 +126,7 @@ fn wait(file: &File, path: &Path, what: &str) -> Result<()> {
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error).doing("lock", path),
         }
+        meanwhile()?;
         tries += 1;
         if tries < 32 {
             std::thread::yield_now();

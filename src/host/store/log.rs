@@ -184,7 +184,13 @@ impl Log {
             self.file = File::options().read(true).append(true).open(&self.path).doing("append to the log", &self.path)?;
             self.reading = false;
         }
-        let lock = LogLock::take(&self.file, &self.path)?;
+        let decided_at = self.folded.offset;
+        // What others write is folded while they hold the lock, so that little of it is left to do under our own.
+        let (file, path, folded) = (&self.file, &self.path, &mut self.folded);
+        let lock = LogLock::take(file, path, &mut || {
+            let fresh = Self::read_from(file, path, folded.offset)?;
+            fold_into(folded, path, &fresh[..whole_length(&fresh)])
+        })?;
         // Whoever held the lock may have retired the log: then this handle is of a file that nobody reads any more.
         let here = self.file.metadata().doing("look at the log", &self.path)?;
         if !fs::metadata(&self.path).is_ok_and(|found| found.ino() == here.ino()) {
@@ -197,9 +203,9 @@ impl Log {
         if whole < fresh.len() {
             self.set_aside(&fresh[whole..], self.folded.offset + whole as u64)?;
         }
-        if whole > 0 {
-            // `lock` borrows the file, the fold does not need it.
-            fold_into(&mut self.folded, &self.path, &fresh[..whole])?;
+        // `lock` borrows the file, the fold does not need it.
+        fold_into(&mut self.folded, &self.path, &fresh[..whole])?;
+        if self.folded.offset != decided_at {
             (facts, value) = decide(&self.folded.state)?;
             if facts.is_empty() {
                 return Ok(value);
@@ -271,7 +277,7 @@ impl Log {
     /// # Errors
     /// Fails when the log cannot be locked, read or cut.
     pub fn cut(&self) -> Result<usize> {
-        let _lock = LogLock::take(&self.file, &self.path)?;
+        let _lock = LogLock::take(&self.file, &self.path, &mut || Ok(()))?;
         let fresh = self.unread()?;
         let whole = whole_length(&fresh);
         if whole < fresh.len() {
