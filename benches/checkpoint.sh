@@ -6,7 +6,7 @@
 set -eu
 program=$(realpath "$1"); rounds=${2:-7}; shift; [ $# -gt 0 ] && shift; [ $# -gt 0 ] || set -- 1000 20000
 ground=$(mktemp -d); trap 'rm -rf "$ground"' EXIT
-export HOME="$ground" GIT_CONFIG_NOSYSTEM=1
+export HOME="$ground"
 now() { date +%s%N; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 change() { # changes 20 files and adds 20, other ones in every round
