@@ -8,7 +8,10 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
-use crate::host::{Error, Result, clock::Clock, environment::Environment, settings::Overrides, workspace::Workspace};
+use crate::{
+    host::{Error, Result, clock::Clock, environment::Environment, settings::Overrides, workspace::Workspace},
+    model::refusal::{Code, Refusal},
+};
 
 /// Flags that every command has.
 #[derive(Args, Clone, Debug, Default)]
@@ -71,6 +74,28 @@ impl Context {
         }
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    }
+
+    /// Shows a plan and asks a person whether to carry it out; `next` says how to go on where nobody can be asked. None when it
+    /// is to be carried out, else the exit code.
+    pub(crate) fn agree<T: Serialize>(
+        &self,
+        workspace: &Workspace,
+        planned: &T,
+        show: impl Fn(&mut Screen),
+        (question, next): (&str, &str),
+    ) -> Result<Option<u8>> {
+        if !self.can_ask() || self.shared.json {
+            self.say(workspace, planned, |screen| {
+                show(screen);
+                screen.talk(next);
+            })?;
+            return Ok(Some(Code::NeedsPerson.exit()));
+        }
+        let mut screen = Screen::default();
+        show(&mut screen);
+        screen.print()?;
+        if self.ask(question) { Ok(None) } else { Err(Refusal::no("nothing was changed").into()) }
     }
 
     /// Whether a person sees what is said.

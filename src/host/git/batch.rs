@@ -88,30 +88,28 @@ impl<'r> Batch<'r> {
     /// Adds the trees that the leaves make and says the id of the topmost.
     pub(in crate::host::git) fn tree(&mut self, leaves: &[Leaf<'_>]) -> Result<git2::Oid> {
         let mut made = Vec::new();
-        let level = level(leaves, 0, &mut made)?;
-        made.push(Made::of(&level)?);
-        Ok(self.take(made))
+        let [top, _] = levels([leaves, &[]], 0, &mut made)?;
+        let top = Made::of(&top)?;
+        let oid = top.oid;
+        self.take(made.into_iter().chain([top]));
+        Ok(oid)
     }
 
     /// Adds the trees of two lists that have most of their directories in common, which are built once. Hands back the
     /// entries of the first one's topmost tree as well.
     pub(in crate::host::git) fn two_trees<'a>(&mut self, lists: [&[Leaf<'a>]; 2]) -> Result<([git2::Oid; 2], Vec<Leaf<'a>>)> {
         let mut made = Vec::new();
-        let [first, second] = both(lists, 0, &mut made)?;
-        made.push(Made::of(&second)?);
-        let second = self.take(made);
-        let oid = self.take(vec![Made::of(&first)?]);
-        Ok(([oid, second], first))
+        let [first, second] = levels(lists, 0, &mut made)?;
+        let tops = [Made::of(&first)?, Made::of(&second)?];
+        let oids = [tops[0].oid, tops[1].oid];
+        self.take(made.into_iter().chain(tops));
+        Ok((oids, first))
     }
 
-    /// Adds trees and says the id of the last.
-    fn take(&mut self, made: Vec<Made>) -> git2::Oid {
-        let mut last = git2::Oid::ZERO_SHA1;
+    fn take(&mut self, made: impl Iterator<Item = Made>) {
         for Made { bytes, oid } in made {
             self.add_hashed(ObjectType::Tree, bytes, oid);
-            last = oid;
         }
-        last
     }
 
     /// Writes everything as one synced pack; large blobs as objects of their own.
@@ -142,7 +140,8 @@ impl<'r> Batch<'r> {
 
 /// The id of the tree that the leaves make; nothing is added anywhere.
 pub(in crate::host::git) fn tree_id(leaves: &[Leaf<'_>]) -> Result<git2::Oid> {
-    Ok(Made::of(&level(leaves, 0, &mut Vec::new())?)?.oid)
+    let [top, _] = levels([leaves, &[]], 0, &mut Vec::new())?;
+    Ok(Made::of(&top)?.oid)
 }
 
 const DIRECTORY: u32 = 0o040_000;
@@ -213,95 +212,69 @@ fn parts<'l, 'a>(leaves: &'l [Leaf<'a>], depth: usize) -> Vec<Part<'l, 'a>> {
     parts
 }
 
-/// The entries of the tree at `depth`, after those of all trees below it were made.
-fn level<'a>(leaves: &[Leaf<'a>], depth: usize, made: &mut Vec<Made>) -> Result<Vec<Leaf<'a>>> {
-    let build = |part: Part<'_, 'a>| -> Result<(Leaf<'a>, Vec<Made>)> {
-        match part {
-            Part::Leaf(leaf) => Ok((leaf, Vec::new())),
-            Part::Directory(name, below) => {
-                let mut made = Vec::new();
-                let own = Made::of(&level(below, depth + name.len() + 1, &mut made)?)?;
-                let leaf = Leaf { path: name, mode: DIRECTORY, oid: own.oid };
-                made.push(own);
-                Ok((leaf, made))
-            }
-        }
-    };
-    let parts = parts(leaves, depth);
-    let built: Vec<_> = if leaves.len() >= PARALLEL {
-        parts.into_par_iter().map(build).collect::<Result<_>>()?
-    } else {
-        parts.into_iter().map(build).collect::<Result<_>>()?
-    };
-    let mut level = Vec::with_capacity(built.len());
-    for (leaf, below) in built {
-        level.push(leaf);
-        made.extend(below);
+/// Makes the tree of a directory; none of an empty one.
+fn directory<'a>(name: &'a [u8], level: &[Leaf<'a>], made: &mut Vec<Made>) -> Result<Option<Leaf<'a>>> {
+    if level.is_empty() {
+        return Ok(None);
     }
-    Ok(level)
+    let own = Made::of(level)?;
+    let leaf = Leaf { path: name, mode: DIRECTORY, oid: own.oid };
+    made.push(own);
+    Ok(Some(leaf))
 }
 
-/// The entries of both lists' trees at `depth`; a directory that is the same in both is built once.
-fn both<'a>(lists: [&[Leaf<'a>]; 2], depth: usize, made: &mut Vec<Made>) -> Result<[Vec<Leaf<'a>>; 2]> {
-    let [first, second] = lists;
-    if first == second {
-        let level = level(first, depth, made)?;
+/// The entries of both lists' trees at `depth`, after those of all trees below were made; a directory that is the same in
+/// both is built once.
+fn levels<'a>([first, second]: [&[Leaf<'a>]; 2], depth: usize, made: &mut Vec<Made>) -> Result<[Vec<Leaf<'a>>; 2]> {
+    if first == second && !first.is_empty() {
+        let [level, _] = levels([first, &[]], depth, made)?;
         return Ok([level.clone(), level]);
     }
-    let mut others: HashMap<&[u8], &[Leaf<'a>]> = HashMap::new();
-    let second = parts(second, depth);
-    others.extend(second.iter().filter_map(|part| match part {
-        Part::Directory(name, below) => Some((*name, *below)),
-        Part::Leaf(_) => None,
-    }));
+    let others: HashMap<&[u8], &[Leaf<'a>]> = directories(&parts(second, depth)).collect();
     let build = |part: Part<'_, 'a>| -> Result<([Option<Leaf<'a>>; 2], Vec<Made>)> {
         match part {
             Part::Leaf(leaf) => Ok(([Some(leaf), None], Vec::new())),
             Part::Directory(name, below) => {
                 let (inside, mut made) = (depth + name.len() + 1, Vec::new());
-                let whole = |level: &[Leaf<'a>], made: &mut Vec<Made>| -> Result<Option<Leaf<'a>>> {
-                    if level.is_empty() {
-                        return Ok(None);
-                    }
-                    let own = Made::of(level)?;
-                    let leaf = Leaf { path: name, mode: DIRECTORY, oid: own.oid };
-                    made.push(own);
-                    Ok(Some(leaf))
-                };
-                let [own, other] = both([below, others.get(name).copied().unwrap_or_default()], inside, &mut made)?;
-                let leaf = whole(&own, &mut made)?;
-                let leaves = [leaf, if own == other { leaf } else { whole(&other, &mut made)? }];
-                Ok((leaves, made))
+                let [own, other] = levels([below, others.get(name).copied().unwrap_or_default()], inside, &mut made)?;
+                let leaf = directory(name, &own, &mut made)?;
+                Ok(([leaf, if own == other { leaf } else { directory(name, &other, &mut made)? }], made))
             }
         }
     };
-    let first = parts(first, depth);
-    let built: Vec<_> = if lists[0].len() >= PARALLEL {
-        first.into_par_iter().map(build).collect::<Result<_>>()?
+    let own = parts(first, depth);
+    let built: Vec<_> = if first.len() >= PARALLEL {
+        own.into_par_iter().map(build).collect::<Result<_>>()?
     } else {
-        first.into_iter().map(build).collect::<Result<_>>()?
+        own.into_iter().map(build).collect::<Result<_>>()?
     };
-    let mut levels = [Vec::with_capacity(built.len()), Vec::with_capacity(second.len())];
+    let mut both = [Vec::with_capacity(built.len()), Vec::new()];
     let mut known: HashMap<&[u8], Leaf<'a>> = HashMap::new();
     for ([own, other], below) in built {
-        levels[0].extend(own);
+        both[0].extend(own);
         known.extend(other.map(|leaf| (leaf.path, leaf)));
         made.extend(below);
     }
-    for part in second {
-        levels[1].push(match part {
-            Part::Leaf(leaf) => leaf,
+    for part in parts(second, depth) {
+        match part {
+            Part::Leaf(leaf) => both[1].push(leaf),
             Part::Directory(name, below) => {
-                if let Some(leaf) = known.get(name) {
-                    *leaf
+                let leaf = if let Some(leaf) = known.get(name) {
+                    Some(*leaf)
                 } else {
-                    let own = Made::of(&level(below, depth + name.len() + 1, made)?)?;
-                    let leaf = Leaf { path: name, mode: DIRECTORY, oid: own.oid };
-                    made.push(own);
-                    leaf
-                }
+                    let [level, _] = levels([below, &[]], depth + name.len() + 1, made)?;
+                    directory(name, &level, made)?
+                };
+                both[1].extend(leaf);
             }
-        });
+        }
     }
-    Ok(levels)
+    Ok(both)
+}
+
+fn directories<'p, 'l: 'p, 'a: 'p>(parts: &'p [Part<'l, 'a>]) -> impl Iterator<Item = (&'a [u8], &'l [Leaf<'a>])> + 'p {
+    parts.iter().filter_map(|part| match part {
+        Part::Directory(name, below) => Some((*name, *below)),
+        Part::Leaf(_) => None,
+    })
 }

@@ -99,12 +99,19 @@ pub struct LogLock<'a> {
 }
 
 impl<'a> LogLock<'a> {
-    /// Waits for the lock of the log behind `file`; `meanwhile` is done whenever it is not free.
+    /// Waits for the lock of the log behind `file`.
     ///
     /// # Errors
-    /// Refuses when another process keeps it for longer than ten seconds, naming that process; hands on what `meanwhile`
-    /// says.
-    pub fn take(file: &'a File, path: &Path, meanwhile: &mut dyn FnMut() -> Result<()>) -> Result<Self> {
+    /// Refuses when another process keeps it for longer than ten seconds, naming that process.
+    pub fn take(file: &'a File, path: &Path) -> Result<Self> {
+        Self::take_after(file, path, &mut || Ok(()))
+    }
+
+    /// The same, doing `meanwhile` whenever the lock is not free.
+    ///
+    /// # Errors
+    /// As [`Self::take`]; hands on what `meanwhile` says.
+    pub fn take_after(file: &'a File, path: &Path, meanwhile: &mut dyn FnMut() -> Result<()>) -> Result<Self> {
         wait(file, path, "the log's lock", meanwhile)?;
         Ok(Self { file })
     }

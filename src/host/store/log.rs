@@ -158,9 +158,7 @@ impl Log {
     /// # Errors
     /// Fails when the log cannot be read, and refuses a damaged one.
     pub fn catch_up(&mut self) -> Result<()> {
-        let fresh = self.unread()?;
-        let whole = whole_length(&fresh);
-        self.fold(&fresh[..whole])?;
+        fold_fresh(&mut self.folded, &self.file, &self.path)?;
         self.keep_fold();
         Ok(())
     }
@@ -187,10 +185,7 @@ impl Log {
         let decided_at = self.folded.offset;
         // What others write is folded while they hold the lock, so that little of it is left to do under our own.
         let (file, path, folded) = (&self.file, &self.path, &mut self.folded);
-        let lock = LogLock::take(file, path, &mut || {
-            let fresh = Self::read_from(file, path, folded.offset)?;
-            fold_into(folded, path, &fresh[..whole_length(&fresh)])
-        })?;
+        let lock = LogLock::take_after(file, path, &mut || fold_fresh(folded, file, path).map(drop))?;
         // Whoever held the lock may have retired the log: then this handle is of a file that nobody reads any more.
         let here = self.file.metadata().doing("look at the log", &self.path)?;
         if !fs::metadata(&self.path).is_ok_and(|found| found.ino() == here.ino()) {
@@ -198,13 +193,10 @@ impl Log {
                 .retryable()
                 .into());
         }
-        let fresh = Self::read_from(&self.file, &self.path, self.folded.offset)?;
-        let whole = whole_length(&fresh);
-        if whole < fresh.len() {
-            self.set_aside(&fresh[whole..], self.folded.offset + whole as u64)?;
+        let torn = fold_fresh(&mut self.folded, &self.file, &self.path)?;
+        if !torn.is_empty() {
+            self.set_aside(&torn, self.folded.offset)?;
         }
-        // `lock` borrows the file, the fold does not need it.
-        fold_into(&mut self.folded, &self.path, &fresh[..whole])?;
         if self.folded.offset != decided_at {
             (facts, value) = decide(&self.folded.state)?;
             if facts.is_empty() {
@@ -277,7 +269,7 @@ impl Log {
     /// # Errors
     /// Fails when the log cannot be locked, read or cut.
     pub fn cut(&self) -> Result<usize> {
-        let _lock = LogLock::take(&self.file, &self.path, &mut || Ok(()))?;
+        let _lock = LogLock::take(&self.file, &self.path)?;
         let fresh = self.unread()?;
         let whole = whole_length(&fresh);
         if whole < fresh.len() {
@@ -411,6 +403,14 @@ fn unknown_outcome(path: &Path) -> Error {
         ))
         .hint("run the command again; `autonomy verify` tells what is there"),
     )
+}
+
+/// Folds the commands that were written since; hands back what comes after the last whole one.
+fn fold_fresh(folded: &mut Folded, file: &File, path: &Path) -> Result<Vec<u8>> {
+    let mut fresh = Log::read_from(file, path, folded.offset)?;
+    let torn = fresh.split_off(whole_length(&fresh));
+    fold_into(folded, path, &fresh)?;
+    Ok(torn)
 }
 
 fn fold_into(folded: &mut Folded, path: &Path, whole: &[u8]) -> Result<()> {

@@ -79,7 +79,7 @@ fn committed(workspace: &Workspace, session: &SessionId) -> Result<Vec<String>> 
 fn rebuild(directory: &Path, name: &str, committed: &[String]) -> Result<Option<(usize, usize, usize)>> {
     let path = layout::log(directory);
     let file = File::options().read(true).append(true).open(&path).doing("open the log", &path)?;
-    let _lock = LogLock::take(&file, &path, &mut || Ok(()))?;
+    let _lock = LogLock::take(&file, &path)?;
     let before = fs::read(&path).doing("read the log", &path)?;
     let text = String::from_utf8_lossy(&before);
     let own: Vec<&str> = text.lines().collect();

@@ -285,37 +285,3 @@ fn a_plan_that_watches_waits_for_tasks_until_its_time_is_over_and_begins_none_wi
     progress.take(&Fact::RunStopAsked {}, at(2));
     assert_eq!(advance(&watching, &progress, &Outlook::AllOver, at(2)), Next::End(Ending::Stopped));
 }
-
-#[test]
-fn every_ending_has_its_word_and_code() {
-    let why = || String::new();
-    let all = [
-        Ending::Done,
-        Ending::Once,
-        Ending::Blocked,
-        Ending::NeedsPerson,
-        Ending::Stopped,
-        Ending::SettingsChanged,
-        Ending::OutOfTime,
-        Ending::OutOfSteps,
-        Ending::NoProgress,
-        Ending::Limit { until: at(0) },
-        Ending::AgentUnusable { why: why() },
-        Ending::CannotCommit { why: why() },
-    ];
-    let rows: Vec<String> = all.iter().map(|ending| format!("{} {}", ending.exit(), ending.word())).collect();
-    insta::assert_snapshot!(rows.join("\n"), @r"
-    0 done
-    0 once
-    1 blocked
-    3 needs_person
-    1 stopped
-    0 settings_changed
-    6 out_of_time
-    6 out_of_steps
-    6 no_progress
-    6 limit
-    5 agent_unusable
-    4 cannot_commit
-    ");
-}

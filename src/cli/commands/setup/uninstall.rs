@@ -8,7 +8,6 @@ use crate::{
         context::{Context, Screen},
     },
     host::Result,
-    model::refusal::{Code, Refusal},
     ops::setup::uninstall::{self, Kept, Outcome, Request},
 };
 
@@ -30,18 +29,9 @@ impl Uninstall {
             if self.dry_run || planned.changed.is_empty() {
                 return context.say(&workspace, &planned, |screen| plan(screen, &planned));
             }
-            if !context.can_ask() || context.shared.json {
-                context.say(&workspace, &planned, |screen| {
-                    plan(screen, &planned);
-                    screen.talk("Next: `autonomy uninstall --yes` carries this out");
-                })?;
-                return Ok(Code::NeedsPerson.exit());
-            }
-            let mut screen = Screen::default();
-            plan(&mut screen, &planned);
-            screen.print()?;
-            if !context.ask("Take this out?") {
-                return Err(Refusal::no("nothing was changed").into());
+            let words = ("Take this out?", "Next: `autonomy uninstall --yes` carries this out");
+            if let Some(code) = context.agree(&workspace, &planned, |screen| plan(screen, &planned), words)? {
+                return Ok(code);
             }
         }
         let outcome = uninstall::uninstall(&workspace, &Request { dry_run: false })?;

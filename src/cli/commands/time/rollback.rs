@@ -7,12 +7,7 @@ use clap::Args;
 use crate::{
     cli::context::{Context, Screen},
     host::Result,
-    model::{
-        change::TreePath,
-        quote::counted,
-        refusal::{Code, Refusal},
-        rollback::Action,
-    },
+    model::{change::TreePath, quote::counted, refusal::Refusal, rollback::Action},
     ops::time::rollback::{self, Mode, Outcome, Request, To},
 };
 
@@ -67,18 +62,9 @@ impl Rollback {
         if self.dry_run || planned.is_nothing() {
             return context.say(&workspace, &planned, |screen| plan(screen, &planned));
         }
-        if !context.can_ask() || context.shared.json {
-            context.say(&workspace, &planned, |screen| {
-                plan(screen, &planned);
-                screen.talk("Next: the same command with `--yes` carries this out");
-            })?;
-            return Ok(Code::NeedsPerson.exit());
-        }
-        let mut screen = Screen::default();
-        plan(&mut screen, &planned);
-        screen.print()?;
-        if !context.ask("Carry this out?") {
-            return Err(Refusal::no("nothing was changed").into());
+        let words = ("Carry this out?", "Next: the same command with `--yes` carries this out");
+        if let Some(code) = context.agree(&workspace, &planned, |screen| plan(screen, &planned), words)? {
+            return Ok(code);
         }
         let agreed = Some(planned.digest);
         let done = rollback::rollback(&workspace, &Request { mode: Mode::CarryOut { agreed }, ..request })?;
