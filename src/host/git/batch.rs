@@ -10,14 +10,14 @@ use std::{
     path::PathBuf,
 };
 
-use git2::{ObjectType, OdbLookupFlags};
+use git2::{ObjectFormat, ObjectType, OdbLookupFlags};
 use rayon::prelude::*;
 
 use crate::{
     host::{
         Doing as _, Result, failpoint,
         git::{
-            Repository, Tried as _,
+            Repository, Tried as _, hash,
             pack::{self, Object},
         },
     },
@@ -50,6 +50,10 @@ impl<'r> Batch<'r> {
         Ok(Self { repository, odb, index: HashMap::new(), objects: Vec::new(), large: Vec::new() })
     }
 
+    fn format(&self) -> ObjectFormat {
+        self.repository.object_format()
+    }
+
     /// Whether the object is in the batch or in the repository.
     pub(in crate::host::git) fn holds(&self, oid: git2::Oid) -> bool {
         self.index.contains_key(&oid) || self.odb.exists_ext(oid, OdbLookupFlags::NO_REFRESH)
@@ -57,7 +61,7 @@ impl<'r> Batch<'r> {
 
     /// Adds an object and says its id.
     pub(in crate::host::git) fn add(&mut self, kind: ObjectType, bytes: Vec<u8>) -> Result<git2::Oid> {
-        let oid = git2::Oid::hash_object(kind, &bytes).tried("hash an object")?;
+        let oid = hash(kind, &bytes, self.format())?;
         self.add_hashed(kind, bytes, oid);
         Ok(oid)
     }
@@ -88,8 +92,9 @@ impl<'r> Batch<'r> {
     /// Adds the trees that the leaves make and says the id of the topmost.
     pub(in crate::host::git) fn tree(&mut self, leaves: &[Leaf<'_>]) -> Result<git2::Oid> {
         let mut made = Vec::new();
-        let [top, _] = levels([leaves, &[]], 0, &mut made)?;
-        let top = Made::of(&top)?;
+        let format = self.format();
+        let [top, _] = levels([leaves, &[]], 0, format, &mut made)?;
+        let top = Made::of(&top, format)?;
         let oid = top.oid;
         self.take(made.into_iter().chain([top]));
         Ok(oid)
@@ -99,8 +104,9 @@ impl<'r> Batch<'r> {
     /// entries of the first one's topmost tree as well.
     pub(in crate::host::git) fn two_trees<'a>(&mut self, lists: [&[Leaf<'a>]; 2]) -> Result<([git2::Oid; 2], Vec<Leaf<'a>>)> {
         let mut made = Vec::new();
-        let [first, second] = levels(lists, 0, &mut made)?;
-        let tops = [Made::of(&first)?, Made::of(&second)?];
+        let format = self.format();
+        let [first, second] = levels(lists, 0, format, &mut made)?;
+        let tops = [Made::of(&first, format)?, Made::of(&second, format)?];
         let oids = [tops[0].oid, tops[1].oid];
         self.take(made.into_iter().chain(tops));
         Ok((oids, first))
@@ -139,9 +145,9 @@ impl<'r> Batch<'r> {
 }
 
 /// The id of the tree that the leaves make; nothing is added anywhere.
-pub(in crate::host::git) fn tree_id(leaves: &[Leaf<'_>]) -> Result<git2::Oid> {
-    let [top, _] = levels([leaves, &[]], 0, &mut Vec::new())?;
-    Ok(Made::of(&top)?.oid)
+pub(in crate::host::git) fn tree_id(leaves: &[Leaf<'_>], format: ObjectFormat) -> Result<git2::Oid> {
+    let [top, _] = levels([leaves, &[]], 0, format, &mut Vec::new())?;
+    Ok(Made::of(&top, format)?.oid)
 }
 
 const DIRECTORY: u32 = 0o040_000;
@@ -156,7 +162,7 @@ struct Made {
 }
 
 impl Made {
-    fn of(level: &[Leaf<'_>]) -> Result<Self> {
+    fn of(level: &[Leaf<'_>], format: ObjectFormat) -> Result<Self> {
         let mut bytes = Vec::with_capacity(level.len() * 48);
         for leaf in level {
             bytes.extend_from_slice(mode(leaf.mode).as_bytes());
@@ -165,7 +171,7 @@ impl Made {
             bytes.push(0);
             bytes.extend_from_slice(leaf.oid.as_bytes());
         }
-        let oid = git2::Oid::hash_object(ObjectType::Tree, &bytes).tried("hash a tree")?;
+        let oid = hash(ObjectType::Tree, &bytes, format)?;
         Ok(Self { bytes, oid })
     }
 }
@@ -213,11 +219,11 @@ fn parts<'l, 'a>(leaves: &'l [Leaf<'a>], depth: usize) -> Vec<Part<'l, 'a>> {
 }
 
 /// Makes the tree of a directory; none of an empty one.
-fn directory<'a>(name: &'a [u8], level: &[Leaf<'a>], made: &mut Vec<Made>) -> Result<Option<Leaf<'a>>> {
+fn directory<'a>(name: &'a [u8], level: &[Leaf<'a>], format: ObjectFormat, made: &mut Vec<Made>) -> Result<Option<Leaf<'a>>> {
     if level.is_empty() {
         return Ok(None);
     }
-    let own = Made::of(level)?;
+    let own = Made::of(level, format)?;
     let leaf = Leaf { path: name, mode: DIRECTORY, oid: own.oid };
     made.push(own);
     Ok(Some(leaf))
@@ -225,9 +231,14 @@ fn directory<'a>(name: &'a [u8], level: &[Leaf<'a>], made: &mut Vec<Made>) -> Re
 
 /// The entries of both lists' trees at `depth`, after those of all trees below were made; a directory that is the same in
 /// both is built once.
-fn levels<'a>([first, second]: [&[Leaf<'a>]; 2], depth: usize, made: &mut Vec<Made>) -> Result<[Vec<Leaf<'a>>; 2]> {
+fn levels<'a>(
+    [first, second]: [&[Leaf<'a>]; 2],
+    depth: usize,
+    format: ObjectFormat,
+    made: &mut Vec<Made>,
+) -> Result<[Vec<Leaf<'a>>; 2]> {
     if first == second && !first.is_empty() {
-        let [level, _] = levels([first, &[]], depth, made)?;
+        let [level, _] = levels([first, &[]], depth, format, made)?;
         return Ok([level.clone(), level]);
     }
     let others: HashMap<&[u8], &[Leaf<'a>]> = directories(&parts(second, depth)).collect();
@@ -236,9 +247,9 @@ fn levels<'a>([first, second]: [&[Leaf<'a>]; 2], depth: usize, made: &mut Vec<Ma
             Part::Leaf(leaf) => Ok(([Some(leaf), None], Vec::new())),
             Part::Directory(name, below) => {
                 let (inside, mut made) = (depth + name.len() + 1, Vec::new());
-                let [own, other] = levels([below, others.get(name).copied().unwrap_or_default()], inside, &mut made)?;
-                let leaf = directory(name, &own, &mut made)?;
-                Ok(([leaf, if own == other { leaf } else { directory(name, &other, &mut made)? }], made))
+                let [own, other] = levels([below, others.get(name).copied().unwrap_or_default()], inside, format, &mut made)?;
+                let leaf = directory(name, &own, format, &mut made)?;
+                Ok(([leaf, if own == other { leaf } else { directory(name, &other, format, &mut made)? }], made))
             }
         }
     };
@@ -262,8 +273,8 @@ fn levels<'a>([first, second]: [&[Leaf<'a>]; 2], depth: usize, made: &mut Vec<Ma
                 let leaf = if let Some(leaf) = known.get(name) {
                     Some(*leaf)
                 } else {
-                    let [level, _] = levels([below, &[]], depth + name.len() + 1, made)?;
-                    directory(name, &level, made)?
+                    let [level, _] = levels([below, &[]], depth + name.len() + 1, format, made)?;
+                    directory(name, &level, format, made)?
                 };
                 both[1].extend(leaf);
             }

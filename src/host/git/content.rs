@@ -10,16 +10,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use git2::ObjectType;
+use git2::{ObjectFormat, ObjectType};
 use rayon::prelude::*;
 
 use crate::{
     host::{
         Error, Result,
         git::{
-            Repository, Tried as _,
+            Repository,
             attributes::Attributes,
             batch::Batch,
+            hash as hash_object,
             stat_cache::StatCache,
             walk::{Found, Stat},
         },
@@ -70,7 +71,7 @@ pub(in crate::host::git) fn hash(
     cache: &mut StatCache,
     batch: &mut Batch<'_>,
 ) -> Result<Vec<Answer>> {
-    let top = repository.root();
+    let (top, format) = (repository.root(), repository.format());
     let mut answers: Vec<Option<Answer>> = vec![None; questions.len()];
     let mut plain = Vec::new();
     for (at, question) in questions.iter().enumerate() {
@@ -92,7 +93,7 @@ pub(in crate::host::git) fn hash(
                 conversion.to_repository(&bytes, indexed).into_owned()
             });
             answers[at] = Some(match read {
-                ReadFile::Bytes(bytes) => store(batch, question.keep, bytes)?,
+                ReadFile::Bytes(bytes) => store(batch, question.keep, bytes, format)?,
                 ReadFile::Gone => Answer::Gone,
                 ReadFile::Unreadable => Answer::Unreadable,
             });
@@ -105,7 +106,7 @@ pub(in crate::host::git) fn hash(
             plain.push(at);
         }
     }
-    let reads: Vec<Result<Read>> = plain.par_iter().map(|&at| read(top, &questions[at])).collect();
+    let reads: Vec<Result<Read>> = plain.par_iter().map(|&at| read(top, &questions[at], format)).collect();
     for (at, read) in plain.into_iter().zip(reads) {
         let question = &questions[at];
         let oid = match read? {
@@ -138,8 +139,8 @@ pub(in crate::host::git) fn hash(
     Ok(answers.into_iter().map(|answer| answer.expect("because every question went one way or the other")).collect())
 }
 
-fn store(batch: &mut Batch<'_>, keep: Keep, bytes: Vec<u8>) -> Result<Answer> {
-    let oid = git2::Oid::hash_object(ObjectType::Blob, &bytes).tried("hash a file")?;
+fn store(batch: &mut Batch<'_>, keep: Keep, bytes: Vec<u8>, format: ObjectFormat) -> Result<Answer> {
+    let oid = hash_object(ObjectType::Blob, &bytes, format)?;
     if keep == Keep::Content {
         batch.add_hashed(ObjectType::Blob, bytes, oid);
     }
@@ -150,11 +151,11 @@ pub(in crate::host::git) fn on_disk(top: &Path, path: &[u8]) -> PathBuf {
     top.join(OsStr::from_bytes(path))
 }
 
-fn read(top: &Path, question: &Question<'_>) -> Result<Read> {
+fn read(top: &Path, question: &Question<'_>, format: ObjectFormat) -> Result<Read> {
     let path = on_disk(top, question.path);
     let bytes = match question.found {
         Found::Link(_) => read_link(&path)?,
-        Found::File(Stat { size, .. }) if size > LARGE => match git2::Oid::hash_file(ObjectType::Blob, &path) {
+        Found::File(Stat { size, .. }) if size > LARGE => match git2::Oid::hash_file_ext(ObjectType::Blob, &path, format) {
             Ok(oid) => return Ok(Read::Large(oid)),
             Err(_) => read_file(&path)?,
         },
@@ -162,7 +163,7 @@ fn read(top: &Path, question: &Question<'_>) -> Result<Read> {
     };
     Ok(match bytes {
         ReadFile::Bytes(bytes) => {
-            let oid = git2::Oid::hash_object(ObjectType::Blob, &bytes).tried("hash a file")?;
+            let oid = hash_object(ObjectType::Blob, &bytes, format)?;
             Read::Bytes(bytes, oid)
         }
         ReadFile::Gone => Read::Gone,

@@ -71,7 +71,7 @@ impl Entry<'_> {
 }
 
 /// Reads the form that git stores trees in: mode in octal, a space, the name, a zero byte and the bytes of the id.
-fn entries(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
+fn entries(bytes: &[u8], id_length: usize) -> Option<Vec<Entry<'_>>> {
     let mut found = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -80,7 +80,7 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
         rest = &rest[space + 1..];
         let zero = rest.iter().position(|&byte| byte == 0)?;
         let name = &rest[..zero];
-        let (id, after) = rest[zero + 1..].split_at_checked(20)?;
+        let (id, after) = rest[zero + 1..].split_at_checked(id_length)?;
         found.push(Entry { mode, name, id: git2::Oid::from_bytes(id).ok()? });
         rest = after;
     }
@@ -100,8 +100,9 @@ fn compare(
     }
     let bytes = |id: Option<git2::Oid>| id.map_or(Ok(Vec::new()), read);
     let (old, new) = (bytes(before)?, bytes(after)?);
+    let length = before.or(after).map_or(0, |id| id.as_bytes().len());
     let broken = || Error::while_doing("read a tree", "it is not in git's form");
-    let (old, new) = (entries(&old).ok_or_else(broken)?, entries(&new).ok_or_else(broken)?);
+    let (old, new) = (entries(&old, length).ok_or_else(broken)?, entries(&new, length).ok_or_else(broken)?);
     let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
     loop {
         let order = match (old.peek(), new.peek()) {
@@ -113,7 +114,7 @@ fn compare(
         let left = if order == Ordering::Greater { None } else { old.next() };
         let right = if order == Ordering::Less { None } else { new.next() };
         let Some(name) = left.or(right).map(|entry| entry.name) else { return Ok(()) };
-        let length = path.len();
+        let above = path.len();
         path.extend_from_slice(name);
         let tree = |entry: Option<&Entry<'_>>| entry.filter(|entry| entry.is_tree()).map(|entry| entry.id);
         let (below_left, below_right) = (tree(left), tree(right));
@@ -125,6 +126,6 @@ fn compare(
             path.push(b'/');
             compare(read, path, below_left, below_right, changes)?;
         }
-        path.truncate(length);
+        path.truncate(above);
     }
 }

@@ -33,8 +33,13 @@ impl Fixture {
 
     /// A repository without commits, with an identity.
     pub(in crate::host::git) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, made with further options of `git init`.
+    pub(in crate::host::git) fn with(options: &[&str]) -> Self {
         let fixture = Self::empty();
-        fixture.git(&["init", "-q", "-b", "main"]);
+        fixture.git(&[&["init", "-q", "-b", "main"], options].concat());
         fixture.git(&["config", "user.name", "Ada"]);
         fixture.git(&["config", "user.email", "ada@example.org"]);
         fixture

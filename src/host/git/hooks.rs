@@ -73,7 +73,7 @@ impl Repository {
                 self.run_hook(name, arguments, Some(&index), request, environment, stop)?;
             }
         }
-        let mut after = git2::Index::open(&index).map_err(|error| index_refused(&index, &error))?;
+        let mut after = git2::Index::open_ext(&index, self.format()).map_err(|error| index_refused(&index, &error))?;
         let tree = oid(after.write_tree_to(&self.raw).tried("write the tree that the hooks left")?);
         let message = fs::read(&file).doing("read the message that the hooks left in", &file)?;
         Ok((tree, String::from_utf8_lossy(&message).into_owned()))
@@ -134,7 +134,7 @@ impl Repository {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::at("copy the index to", path, error)),
         }
-        let mut index = git2::Index::open(path).map_err(|error| index_refused(&users, &error))?;
+        let mut index = git2::Index::open_ext(path, self.format()).map_err(|error| index_refused(&users, &error))?;
         let doing = || "write the index of the commit";
         index.read_tree(&self.raw.find_tree(raw_oid(tree)?).tried(doing())?).tried(doing())?;
         for (path, side) in changes {

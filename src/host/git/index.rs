@@ -140,7 +140,7 @@ impl Repository {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).doing("copy the index to", &path),
         }
-        match git2::Index::open(&path) {
+        match git2::Index::open_ext(&path, self.format()) {
             Ok(opened) => Ok(Draft { path, index: opened }),
             Err(error) => {
                 drop(fs::remove_file(&path));

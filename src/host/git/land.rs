@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Doing as _, Result, failpoint,
-        git::{Repository, Tried as _, oid, raw_oid, stat_cache, walk::Stat},
+        git::{Repository, Tried as _, hash, oid, raw_oid, stat_cache, walk::Stat},
     },
     model::{
         change::{Change, Mode, Side, TreePath},
@@ -193,10 +193,10 @@ impl Repository {
         let content = match side.mode {
             Mode::Link => {
                 let target = fs::read_link(&file).ok()?;
-                git2::Oid::hash_object(git2::ObjectType::Blob, target.as_os_str().as_encoded_bytes()).ok()?
+                hash(git2::ObjectType::Blob, target.as_os_str().as_encoded_bytes(), self.format()).ok()?
             }
             Mode::File | Mode::Executable if before.file_type().is_file() => {
-                git2::Oid::hash_file(git2::ObjectType::Blob, &file).ok()?
+                git2::Oid::hash_file_ext(git2::ObjectType::Blob, &file, self.format()).ok()?
             }
             Mode::File | Mode::Executable | Mode::Submodule => return None,
         };

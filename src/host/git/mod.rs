@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use git2::{ObjectFormat, ObjectType};
+
 use crate::{
     host::{Error, Result},
     model::{id::Oid, refusal::Refusal, time::Timestamp},
@@ -84,14 +86,35 @@ fn worded(doing: String, error: &git2::Error) -> Error {
     Error::while_doing(doing, error.message().to_owned())
 }
 
+impl Repository {
+    /// Whether ids are sha1 or sha256.
+    pub(in crate::host::git) fn format(&self) -> ObjectFormat {
+        self.raw.object_format()
+    }
+}
+
+/// The id of nothing, which stands for a ref that is not there.
+pub(in crate::host::git) fn zero(format: ObjectFormat) -> git2::Oid {
+    match format {
+        ObjectFormat::Sha1 => git2::Oid::ZERO_SHA1,
+        ObjectFormat::Sha256 => git2::Oid::ZERO_SHA256,
+    }
+}
+
+/// The id that bytes have as an object of a repository with ids of this format.
+pub(in crate::host::git) fn hash(kind: ObjectType, bytes: &[u8], format: ObjectFormat) -> Result<git2::Oid> {
+    git2::Oid::hash_object_ext(kind, bytes, format).tried("hash an object")
+}
+
 /// Our id of one of libgit2's.
 pub(in crate::host::git) fn oid(raw: git2::Oid) -> Oid {
-    Oid::new(raw.to_string()).expect("because libgit2 prints 40 hexadecimal digits")
+    Oid::new(raw.to_string()).expect("because libgit2 prints 40 or 64 hexadecimal digits")
 }
 
 /// libgit2's id of one of ours.
 pub(in crate::host::git) fn raw_oid(oid: &Oid) -> Result<git2::Oid> {
-    git2::Oid::from_str(oid.as_str()).tried(format!("use the object id `{oid}`"))
+    let format = if oid.as_str().len() == 40 { ObjectFormat::Sha1 } else { ObjectFormat::Sha256 };
+    git2::Oid::from_str_ext(oid.as_str(), format).tried(format!("use the object id `{oid}`"))
 }
 
 /// The moment of one of git's times, which count whole seconds.

@@ -68,9 +68,6 @@ fn refused(root: &Path, error: &git2::Error) -> Error {
 
 /// What kind of repository libgit2's words are about, when it is one that it does not know.
 fn unsupported(message: &str) -> Option<String> {
-    if let Some(format) = message.strip_prefix("unknown object format ") {
-        return Some(format!("has objects of the format {format}"));
-    }
     let extension = message.strip_prefix("unsupported extension name extensions.")?;
     Some(match extension {
         "refstorage" => "keeps its refs in reftables".to_owned(),
@@ -99,7 +96,13 @@ pub(in crate::host::git) fn index_refused(path: &Path, error: &git2::Error) -> E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{host::git::fixture::Fixture, model::refusal::Code};
+    use crate::{
+        host::git::{
+            Limits, Words,
+            fixture::{Fixture, signature},
+        },
+        model::refusal::Code,
+    };
 
     fn refusal(root: &Path) -> Refusal {
         let Err(Error::Refused(refusal)) = Repository::open(root) else { panic!("was opened or failed in other words") };
@@ -108,9 +111,6 @@ mod tests {
 
     #[test]
     fn kinds_that_cannot_be_opened_are_named() {
-        let fixture = Fixture::empty();
-        fixture.git(&["init", "-q", "--object-format=sha256"]);
-        assert!(refusal(fixture.root()).message.contains("'sha256'"));
         // By hand, because not every git knows them.
         let extensions =
             [("refStorage", "reftable", "reftables"), ("partialClone", "origin", "partial clone"), ("madeUp", "yes", "`madeup`")];
@@ -121,6 +121,25 @@ mod tests {
             let refusal = refusal(fixture.root());
             assert_eq!(refusal.code, Code::Environment);
             assert!(refusal.message.contains(named), "{}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn ids_of_both_lengths_are_read_and_written() {
+        for (format, length) in [("sha1", 40), ("sha256", 64)] {
+            let fixture = Fixture::with(&[&format!("--object-format={format}")]);
+            let head = fixture.commit_file("a/x", "1\n");
+            fixture.write("a/y", "2\n");
+            fixture.git(&["add", "a/y"]);
+            let repository = fixture.repository();
+            let snapshot = repository.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+            assert_eq!((snapshot.tree().as_str(), snapshot.tree().as_str().len()), (&*fixture.git(&["write-tree"]), length));
+            let words = Words { message: "x\n", signature: &signature(), head: Some(&head), tag: None, files: &[] };
+            let commit = snapshot.write(&words).unwrap().commit;
+            repository.update_ref("refs/autonomy/x", &commit, None, "").unwrap();
+            repository.rewrite_index(&mut |_| Ok(()), || Ok(())).unwrap();
+            assert_eq!(fixture.status(), "A  a/y");
+            fixture.fsck();
         }
     }
 

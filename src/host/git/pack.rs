@@ -11,9 +11,10 @@ use std::{
 };
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
-use git2::ObjectType;
+use git2::{ObjectFormat, ObjectType};
 use rayon::prelude::*;
-use sha1::{Digest as _, Sha1};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::{
@@ -68,7 +69,8 @@ pub(in crate::host::git) fn write(directory: &Path, objects: &[Object]) -> Resul
 /// One pack: first its objects, then the index that makes git see it.
 fn put(directory: &Path, entries: &[Entry]) -> Result<()> {
     let count = u32::try_from(entries.len()).doing("count the objects for a pack in", directory)?;
-    let mut pack = Checked::new();
+    let format = entries.first().map_or(ObjectFormat::Sha1, |entry| entry.oid.object_format());
+    let mut pack = Checked::new(format);
     pack.add(b"PACK");
     pack.number(2);
     pack.number(count);
@@ -80,7 +82,7 @@ fn put(directory: &Path, entries: &[Entry]) -> Result<()> {
     let (pack, name) = pack.finish();
     placed.sort_unstable_by_key(|(entry, _)| entry.oid);
 
-    let mut index = Checked::new();
+    let mut index = Checked::new(format);
     index.add(b"\xfftOc");
     index.number(2);
     let mut up_to = 0;
@@ -114,11 +116,12 @@ fn put(directory: &Path, entries: &[Entry]) -> Result<()> {
 /// A file's bytes that end with a checksum of themselves.
 struct Checked {
     bytes: Vec<u8>,
+    format: ObjectFormat,
 }
 
 impl Checked {
-    fn new() -> Self {
-        Self { bytes: Vec::new() }
+    fn new(format: ObjectFormat) -> Self {
+        Self { bytes: Vec::new(), format }
     }
 
     fn add(&mut self, bytes: &[u8]) {
@@ -130,7 +133,10 @@ impl Checked {
     }
 
     fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
-        let sum = Sha1::digest(&self.bytes).to_vec();
+        let sum = match self.format {
+            ObjectFormat::Sha1 => Sha1::digest(&self.bytes).to_vec(),
+            ObjectFormat::Sha256 => Sha256::digest(&self.bytes).to_vec(),
+        };
         self.add(&sum);
         (self.bytes, sum)
     }
@@ -194,8 +200,8 @@ mod tests {
 
     use super::*;
 
-    fn object(bytes: Vec<u8>) -> Object {
-        let oid = git2::Oid::hash_object(ObjectType::Blob, &bytes).expect("hashed");
+    fn object(bytes: Vec<u8>, format: ObjectFormat) -> Object {
+        let oid = git2::Oid::hash_object_ext(ObjectType::Blob, &bytes, format).expect("hashed");
         Object { kind: ObjectType::Blob, bytes, oid }
     }
 
@@ -205,11 +211,13 @@ mod tests {
         fn git_finds_every_object_of_a_pack_and_no_fault_in_it(
             mut contents in proptest::collection::btree_set(proptest::collection::vec(any::<u8>(), 0..300), 1..60),
             long in 0_usize..300_000,
+            format in prop_oneof![Just(ObjectFormat::Sha1), Just(ObjectFormat::Sha256)],
         ) {
             contents.insert(b"long".iter().copied().cycle().take(long).collect());
             let folder = tempfile::tempdir().expect("a temporary directory");
-            let repository = git2::Repository::init(folder.path()).expect("made");
-            let objects: Vec<Object> = contents.into_iter().map(object).collect();
+            let mut wanted = git2::RepositoryInitOptions::new();
+            let repository = git2::Repository::init_opts(folder.path(), wanted.object_format(format)).expect("made");
+            let objects: Vec<Object> = contents.into_iter().map(|bytes| object(bytes, format)).collect();
             write(&folder.path().join(".git/objects/pack"), &objects).expect("written");
             for object in &objects {
                 let found = repository.find_blob(object.oid).expect("libgit2 finds it");

@@ -8,7 +8,7 @@ use crate::{
     host::{
         Result,
         clock::Clock,
-        git::{Head, Repository, Tried as _, oid, raw_oid},
+        git::{Head, Repository, Tried as _, oid, raw_oid, zero},
     },
     model::{id::Oid, refusal::Refusal},
 };
@@ -67,7 +67,7 @@ impl Repository {
     pub fn update_ref(&self, name: &str, new: &Oid, expected: Option<&Oid>, message: &str) -> Result<()> {
         Self::check_ref_name(name)?;
         let to = raw_oid(new)?;
-        let from = expected.map_or_else(|| Ok(git2::Oid::ZERO_SHA1), raw_oid)?;
+        let from = expected.map_or_else(|| Ok(zero(self.format())), raw_oid)?;
         self.while_locked(name, || self.raw.reference_matching(name, to, true, from, message).map(drop))?
             .or_else(|error| self.moved(name, expected, error))
     }

@@ -24,9 +24,9 @@ use crate::{
         environment::Environment,
         failpoint,
         git::{
-            Repository, Tried as _,
+            Repository,
             attributes::{Asked, Attributes},
-            oid,
+            hash, oid,
             walk::{FileMode, Stat},
         },
     },
@@ -102,7 +102,7 @@ enum Reach {
 
 /// The work tree that is written to.
 pub(in crate::host::git) struct Site<'a> {
-    repository: &'a Repository,
+    pub(in crate::host::git) repository: &'a Repository,
     attributes: Attributes<'a>,
     file_mode: FileMode,
     top: OwnedFd,
@@ -221,7 +221,7 @@ impl<'a> Site<'a> {
             }
             _ => return Ok(Stands::Other),
         };
-        let id = git2::Oid::hash_object(ObjectType::Blob, &bytes).tried(doing())?;
+        let id = hash(ObjectType::Blob, &bytes, self.repository.format())?;
         Ok(Stands::Recorded(Side { mode, oid: oid(id) }, stat))
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use git2::{ErrorCode, Index, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag};
+use git2::{ErrorCode, Index, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag, ObjectFormat};
 
 use crate::{
     host::{
@@ -13,7 +13,7 @@ use crate::{
             Repository, Tried as _,
             batch::Batch,
             diff::{ReadTree, differences},
-            oid, raw_oid,
+            hash, oid, raw_oid,
             restore::{Site, Stands, index_path},
             snapshot::{Snapshot, staged_leaves},
             stat_cache::entry,
@@ -194,7 +194,7 @@ impl Difference {
         let (marks_now, marks_then) = &self.marks;
         for path in marks_now.keys().chain(marks_then.keys()).collect::<BTreeSet<_>>() {
             if marks_now.get(path) != marks_then.get(path) || self.changes.iter().any(|change| change.path == *path) {
-                mark(index, path, marks_then.get(path).copied())?;
+                mark(index, path, marks_then.get(path).copied(), place.repository.format())?;
             }
         }
         Ok(())
@@ -254,9 +254,9 @@ fn bare(path: &TreePath, side: &Side) -> Result<IndexEntry> {
     })
 }
 
-fn mark(index: &mut Index, path: &TreePath, wanted: Option<Mark>) -> Result<()> {
+fn mark(index: &mut Index, path: &TreePath, wanted: Option<Mark>, format: ObjectFormat) -> Result<()> {
     if wanted == Some(Mark::IntentToAdd) {
-        let empty = git2::Oid::hash_object(git2::ObjectType::Blob, b"").tried("hash nothing")?;
+        let empty = hash(git2::ObjectType::Blob, b"", format)?;
         let announced = bare(path, &Side { mode: Mode::File, oid: oid(empty) })?;
         return add(index, &IndexEntry { flags_extended: IndexEntryExtendedFlag::INTENT_TO_ADD.bits(), ..announced });
     }

@@ -115,7 +115,7 @@ impl Repository {
         let kept: Vec<Leaf<'_>> = hashed.leaves.iter().filter(|leaf| !over.paths.contains(leaf.path)).copied().collect();
         let ([tree, index], top) = batch.two_trees([&kept, &staged_leaves(&tracked)])?;
         // Where no limit held, the tree that was just built has all that evidence is bound to.
-        let evidence = tree_id(&outside_claude(if over.paths.is_empty() { &top } else { &hashed.leaves }))?;
+        let evidence = tree_id(&outside_claude(if over.paths.is_empty() { &top } else { &hashed.leaves }), self.format())?;
         let carried = Carried { index, unmerged: unmerged(&tracked, &mut batch)? };
         let manifest = manifest(&tracked, &found, &hashed);
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -147,7 +147,7 @@ impl Repository {
         let all = found.new.iter().map(|new| new.path.clone()).collect();
         let (mut batch, mut cache) = (Batch::new(self)?, StatCache::read(self));
         let hashed = hash_findings(self, environment, (&tracked, &found), &all, &mut cache, &mut batch)?;
-        Ok(oid(tree_id(&outside_claude(&hashed.leaves))?))
+        Ok(oid(tree_id(&outside_claude(&hashed.leaves), self.format())?))
     }
 
     /// What [`Self::tree_outside_claude`] would answer with exactly the files of a commit or tree.
@@ -161,7 +161,7 @@ impl Repository {
             .iter()
             .map(|entry| Leaf { path: entry.name_bytes(), mode: entry.filemode_raw().cast_unsigned(), oid: entry.id() })
             .collect();
-        Ok(oid(tree_id(&leaves)?))
+        Ok(oid(tree_id(&leaves, self.format())?))
     }
 }
 

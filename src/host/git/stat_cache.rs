@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, fs, path::PathBuf};
 
-use git2::{IndexEntry, IndexTime};
+use git2::{IndexEntry, IndexTime, ObjectFormat};
 
 use crate::host::{
     Doing as _, Result,
@@ -22,6 +22,7 @@ const WORTH: (usize, u64) = (64, 1 << 20);
 /// What is known about files by their times.
 pub(in crate::host::git) struct StatCache {
     path: PathBuf,
+    format: ObjectFormat,
     written: Moment,
     known: HashMap<Vec<u8>, IndexEntry>,
     learned: HashMap<Vec<u8>, (Stat, git2::Oid)>,
@@ -34,14 +35,15 @@ impl StatCache {
         let raw = &repository.raw;
         let name = repository.worktree_name().map_or_else(|| "stat".to_owned(), |name| format!("stat-{name}"));
         let path = Private::of(raw.commondir()).cache().join(name);
-        let mut cache = Self { path, written: (0, 0), known: HashMap::new(), learned: HashMap::new(), used: Vec::new() };
+        let format = repository.format();
+        let mut cache = Self { path, format, written: (0, 0), known: HashMap::new(), learned: HashMap::new(), used: Vec::new() };
         cache.load();
         cache
     }
 
     fn load(&mut self) {
         let Ok(stat) = rustix::fs::stat(&self.path) else { return };
-        let Ok(index) = git2::Index::open(&self.path) else { return };
+        let Ok(index) = git2::Index::open_ext(&self.path, self.format) else { return };
         self.written = Stat::of(&stat).modified;
         self.known = index.iter().map(|entry| (entry.path.clone(), entry)).collect();
     }
@@ -75,7 +77,7 @@ impl StatCache {
         }
         let draft = self.path.with_extension(format!("{}", std::process::id()));
         let doing = || "write the cache of file times";
-        let mut index = git2::Index::open(&draft).tried(doing())?;
+        let mut index = git2::Index::open_ext(&draft, self.format).tried(doing())?;
         index.clear().tried(doing())?;
         let kept = self.used.iter().filter_map(|path| self.known.remove(path));
         let learned = self.learned.into_iter().map(|(path, (stat, oid))| entry(path, &stat, 0o100_644, oid));

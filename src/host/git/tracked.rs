@@ -5,7 +5,10 @@
 use std::path::Path;
 
 use crate::{
-    host::{Error, Result, git::Repository},
+    host::{
+        Error, Result,
+        git::{Repository, hash, oid},
+    },
     model::id::Oid,
 };
 
@@ -91,8 +94,6 @@ impl Repository {
     /// # Errors
     /// Fails when the bytes cannot be hashed.
     pub fn blob_id(&self, bytes: &[u8]) -> Result<Oid> {
-        let id =
-            git2::Oid::hash_object(git2::ObjectType::Blob, bytes).map_err(|error| Error::while_doing("hash a file", error))?;
-        Ok(Oid::new(id.to_string())?)
+        Ok(oid(hash(git2::ObjectType::Blob, bytes, self.format())?))
     }
 }
