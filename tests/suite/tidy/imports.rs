@@ -24,7 +24,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustix", &["src/host"]),
     ("serde_saphyr", &["src/model"]),
     ("sha1", &["src/host/git/pack"]),
-    ("sha2", &["src/model/id"]),
+    ("sha2", &["src/model/id", "src/host/git/pack"]),
     ("signal_hook", &["src/host"]),
     ("similar", &["src/model", "src/ops"]),
     ("tempfile", &["src/host"]),
