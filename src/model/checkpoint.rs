@@ -10,7 +10,7 @@ use crate::model::{
     manifest::newer,
     refusal::Refusal,
     settings::Checkpoints,
-    time::Timestamp,
+    time::{Lapse, Timestamp},
 };
 
 /// The version that this program writes.
@@ -129,6 +129,9 @@ pub struct Standing {
     /// How much of the work was done, in whole percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
+    /// How long the rest would take at the session's pace; none before its first finished task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Lapse>,
     /// Tasks that were done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<TaskId>,

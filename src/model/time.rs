@@ -105,6 +105,12 @@ impl Lapse {
     pub fn as_minutes(self) -> u64 {
         self.0.as_secs() / 60
     }
+
+    /// In words, to the minute.
+    #[must_use]
+    pub fn to_the_minute(self) -> String {
+        if self < Self::minutes(1) { "under a minute".to_owned() } else { Self::minutes(self.as_minutes()).to_string() }
+    }
 }
 
 impl fmt::Display for Lapse {

@@ -17,10 +17,12 @@ use crate::{
     model::{
         change::{Change, TreePath},
         checkpoint::{CheckpointKind, due},
+        holdings::{HeldTask, Holdings},
         id::{CheckpointName, Oid, TaskId},
         plan::progress::Current,
         refusal::Refusal,
         rollback::{RollbackPlan, Scope},
+        task::TaskKind,
         time::Timestamp,
     },
     ops::time::{
@@ -37,12 +39,17 @@ pub(in crate::run) fn snapshot(transaction: &mut Transaction<'_>, task: &TaskId)
     take(transaction, CheckpointKind::Edge, task, String::new(), "edge of an attempt")
 }
 
-/// Takes the checkpoint of a finished task: a tag.
+/// Takes the checkpoint of a finished task and of the milestones that are reached by it: a tag.
 ///
 /// # Errors
 /// Fails when the work tree cannot be read or git cannot be written.
-pub(in crate::run) fn checkpoint(transaction: &mut Transaction<'_>, task: &TaskId, title: &str) -> Result<CheckpointName> {
-    let taken = take(transaction, CheckpointKind::Task, task, title.to_owned(), title)?;
+pub(in crate::run) fn checkpoint(
+    transaction: &mut Transaction<'_>,
+    holdings: &Holdings,
+    task: &TaskId,
+) -> Result<CheckpointName> {
+    let reached = reached_with(holdings, task);
+    let taken = checkpoint::take(transaction, Asking::finished(holdings, task, &reached))?;
     Ok(taken.checkpoint.name.ok_or_else(|| Refusal::environment("the checkpoint got no name"))?)
 }
 
@@ -64,6 +71,14 @@ pub(in crate::run) fn tick(transaction: &mut Transaction<'_>, task: &TaskId, beg
     }
 }
 
+/// The milestones that were said to be reached together with the end of a task: what one command appends has one time.
+fn reached_with(holdings: &Holdings, task: &TaskId) -> Vec<TaskId> {
+    let end = |held: &HeldTask| held.state.as_ref().filter(|_| held.progress.is_done()).map(|state| state.changed);
+    let Some(ended) = holdings.tasks.iter().find(|held| held.task.id == *task).and_then(end) else { return Vec::new() };
+    let milestones = holdings.tasks.iter().filter(|held| held.task.kind == TaskKind::Milestone && end(held) == Some(ended));
+    milestones.map(|held| held.task.id.clone()).collect()
+}
+
 fn take(
     transaction: &mut Transaction<'_>,
     kind: CheckpointKind,
@@ -71,7 +86,10 @@ fn take(
     title: String,
     summary: &str,
 ) -> Result<Prepared> {
-    checkpoint::take(transaction, Asking { kind, title, summary: summary.to_owned(), task: Some(task.clone()), milestone: None })
+    checkpoint::take(
+        transaction,
+        Asking { kind, title, summary: summary.to_owned(), task: Some(task.clone()), reached: Vec::new() },
+    )
 }
 
 /// What differs between two snapshots outside `.claude/`.

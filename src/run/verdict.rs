@@ -248,7 +248,7 @@ impl Stage<'_, '_> {
         }
         failpoint::reach("run.landed").doing("finish a task in", self.workspace().root())?;
         self.transaction.tick();
-        let name = edge::checkpoint(&mut self.transaction, &current.task, &title)?;
+        let name = edge::checkpoint(&mut self.transaction, &board.holdings, &current.task)?;
         self.say(&format!("checkpoint {name}"));
         Ok(None)
     }

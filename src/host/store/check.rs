@@ -16,6 +16,7 @@ use crate::{
         store::{
             layout::{self, Private},
             log::Log,
+            mend::WHOLE,
             overview::{Known, Overview},
             sealed,
         },
@@ -71,8 +72,22 @@ pub fn logs(workspace: &Workspace, overview: &Overview) -> Result<Vec<Finding>> 
             found.push(Finding::new(Severity::Note, place.as_str(), message).mend("the next command sets them aside"));
         }
         found.extend(foreign_events(workspace, known)?);
+        found.extend(replaced(&known.directory, &place));
     }
     Ok(found)
+}
+
+/// Logs as they were before they were made whole: nothing reads them any more, and nobody but a person lets them go.
+fn replaced(directory: &Path, place: &str) -> Vec<Finding> {
+    let kept = fs::read_dir(layout::torn(directory)).into_iter().flatten().flatten();
+    let logs = kept.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(WHOLE.as_bytes()));
+    let mut paths: Vec<PathBuf> = logs.map(|entry| entry.path()).collect();
+    paths.sort();
+    let named = paths.iter().map(|path| {
+        let message = format!("the log as it was before it was made whole is kept in `{}`", path.display());
+        Finding::new(Severity::Note, place, message).mend(format!("when nobody misses anything of it: `rm '{}'`", path.display()))
+    });
+    named.collect()
 }
 
 /// Events that HEAD's tree holds for a live session and that its log does not know: nobody else may write them.

@@ -6,7 +6,7 @@ use std::{
     fs::{File, TryLockError},
     os::unix::fs::MetadataExt as _,
     path::Path,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         clock::Clock,
         store::{layout, write},
     },
-    model::refusal::Refusal,
+    model::{refusal::Refusal, time::Lapse},
 };
 
 /// How long a lock is waited for.
@@ -43,7 +43,8 @@ impl CloneLock {
             write::make_directory(parent)?;
         }
         let file = File::options().create(true).truncate(false).read(true).write(true).open(path).doing("open the lock", path)?;
-        wait(&file, path, "the clone's lock", &mut || Ok(()))?;
+        wait(&file, path, "the clone's lock", &mut || Ok(()), held_since_taken)?;
+        stamp(&file);
         Ok(Self { _file: file })
     }
 }
@@ -73,9 +74,12 @@ impl RunLock {
             taken = file.try_lock();
         }
         match taken {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => {
+                stamp(&file);
+                Ok(Self { _file: file })
+            }
             Err(TryLockError::WouldBlock) => {
-                let holder = holder(&file).unwrap_or_else(|| "another process".to_owned());
+                let holder = holder(&file, &held_since_taken(&file));
                 Err(Refusal::conflict(format!("a run is going on in this session: {holder}"))
                     .hint("`autonomy stop` ends it; its work is kept")
                     .into())
@@ -112,7 +116,7 @@ impl<'a> LogLock<'a> {
     /// # Errors
     /// As [`Self::take`]; hands on what `meanwhile` says.
     pub fn take_after(file: &'a File, path: &Path, meanwhile: &mut dyn FnMut() -> Result<()>) -> Result<Self> {
-        wait(file, path, "the log's lock", meanwhile)?;
+        wait(file, path, "the log's lock", meanwhile, held_all_along)?;
         Ok(Self { file })
     }
 }
@@ -124,7 +128,30 @@ impl Drop for LogLock<'_> {
     }
 }
 
-fn wait(file: &File, path: &Path, what: &str, meanwhile: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+/// Writes down when a lock was taken whose file is nothing else; where that cannot be, nobody is told.
+fn stamp(file: &File) {
+    file.set_modified(SystemTime::now()).ok();
+}
+
+/// For how long such a lock has been held.
+fn held_since_taken(file: &File) -> String {
+    let taken = file.metadata().and_then(|found| found.modified()).ok();
+    let age = taken.and_then(|taken| taken.elapsed().ok());
+    age.map_or_else(String::new, |age| format!(", holding it for {}", Lapse::seconds(age.as_secs())))
+}
+
+/// For how long a lock has been held that was waited for in vain.
+fn held_all_along(_: &File) -> String {
+    format!(", holding it for at least {}", Lapse(PATIENCE))
+}
+
+fn wait(
+    file: &File,
+    path: &Path,
+    what: &str,
+    meanwhile: &mut dyn FnMut() -> Result<()>,
+    held: fn(&File) -> String,
+) -> Result<()> {
     let mut tries = 0_u32;
     let mut since = None;
     loop {
@@ -141,7 +168,7 @@ fn wait(file: &File, path: &Path, what: &str, meanwhile: &mut dyn FnMut() -> Res
         }
         let since = *since.get_or_insert_with(Clock::instant);
         if Clock::instant().duration_since(since) > PATIENCE {
-            let holder = holder(file).unwrap_or_else(|| "another process".to_owned());
+            let holder = holder(file, &held(file));
             return Err(Refusal::conflict(format!("{what} `{}` is held by {holder}", path.display()))
                 .hint("wait until it has finished, or end it; the lock goes with it")
                 .retryable()
@@ -152,19 +179,14 @@ fn wait(file: &File, path: &Path, what: &str, meanwhile: &mut dyn FnMut() -> Res
     }
 }
 
-/// Who holds the lock of `file`, read from `/proc/locks` (proc(5)); none where that is missing.
-fn holder(file: &File) -> Option<String> {
-    let inode = file.metadata().ok()?.ino().to_string();
+/// Who holds the lock of `file`, read from `/proc/locks` (proc(5)), and for how long, as `held` says.
+fn holder(file: &File, held: &str) -> String {
+    let inode = file.metadata().map(|found| found.ino().to_string()).unwrap_or_default();
     // The kernel gives its list in pieces: while others lock and unlock, a line may be in none of them.
-    let process = (0..LOOKS).find_map(|_| locked_by(&inode))?;
+    let Some(process) = (0..LOOKS).find_map(|_| locked_by(&inode)) else { return format!("another process{held}") };
     let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(&command).replace('\0', " ");
-    let seconds = std::fs::metadata(format!("/proc/{process}"))
-        .ok()
-        .and_then(|found| found.modified().ok())
-        .and_then(|began| began.elapsed().ok())
-        .map_or_else(String::new, |age| format!(", running for {}s", age.as_secs()));
-    Some(format!("process {process} (`{}`{seconds})", command.trim()))
+    format!("process {process} (`{}`{held})", command.trim())
 }
 
 /// The process that the kernel lists as the holder of the lock on the file with this number.
@@ -182,12 +204,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_holder_of_a_lock_is_found() {
+    fn the_holder_of_a_lock_is_found_and_since_when_it_holds_it() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let path = folder.path().join("lock");
-        let _held = CloneLock::take(&path).expect("free");
-        let file = File::open(&path).expect("there");
-        let holder = holder(&file).expect("a holder on Linux");
-        assert!(holder.contains(&std::process::id().to_string()), "{holder}");
+        let held = CloneLock::take(&path).expect("free");
+        let file = File::options().write(true).open(&path).expect("there");
+        file.set_modified(SystemTime::now() - Duration::from_mins(3)).expect("ours");
+        let holder = holder(&file, &held_since_taken(&file));
+        assert!(holder.starts_with(&format!("process {} (", std::process::id())), "{holder}");
+        assert!(holder.ends_with(", holding it for 3m)"), "{holder}");
+        drop(held);
+        CloneLock::take(&path).expect("free again");
+        assert_eq!(held_since_taken(&file), ", holding it for 0s", "who takes it later holds it since then");
     }
 }

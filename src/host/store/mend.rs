@@ -28,6 +28,9 @@ use crate::{
     },
 };
 
+/// What the file of a log begins with that was set aside whole.
+pub(super) const WHOLE: &str = "whole-";
+
 /// Makes the log of `target` whole and cuts its torn end; says what was done, or nothing where nothing was broken or nothing can be mended.
 ///
 /// # Errors
@@ -90,7 +93,7 @@ fn rebuild(directory: &Path, name: &str, committed: &[String]) -> Result<Option<
     }
     let aside = layout::torn(directory);
     write::make_directory(&aside)?;
-    write::replace(&aside.join(format!("whole-{}", Digest::of(&before).head(8))), &before, Durability::Synced)?;
+    write::replace(&aside.join(format!("{WHOLE}{}", Digest::of(&before).head(8))), &before, Durability::Synced)?;
     failpoint::reach("mend.aside").doing("mend the log", &path)?;
     for derived in [layout::fold(directory), layout::applied(directory), layout::rendered(directory)] {
         match fs::remove_file(&derived) {

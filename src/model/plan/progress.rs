@@ -216,7 +216,10 @@ impl Progress {
                     current.committed = true;
                 }
             }
-            Fact::CheckpointMade { task: Some(task), reason: CheckpointKind::Task, .. } => {
+            // One that comes with the word that it is done is not yet that of work that is committed.
+            Fact::CheckpointMade { task: Some(task), reason: CheckpointKind::Task | CheckpointKind::Milestone, .. }
+                if self.is_at(task, |phase| *phase == Phase::Landing) =>
+            {
                 self.with(task, |current| current.phase = Phase::Noting);
             }
             Fact::ProgressAdded { task: Some(task), .. } if self.is_at(task, |phase| *phase == Phase::Noting) => {

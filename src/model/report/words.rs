@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::model::{
     report::{Changed, GateReport, Report, Standing},
     settings::GateKind,
-    time::Lapse,
 };
 
 /// What a template needs besides the report's own values: figures in words.
@@ -42,9 +41,14 @@ impl Words {
             (Some(_), None) => "not known before the first finished task".to_owned(),
             (None, None) => "no tasks".to_owned(),
         };
-        let worked = report.worked.map_or(String::new(), |worked| format!(", worked {}", minutes(worked)));
+        let worked = report.worked.map_or(String::new(), |worked| format!(", worked {}", worked.to_the_minute()));
         Self {
-            span: format!("{}Z to {}Z ({}{worked})", report.since.minute(), report.until.minute(), minutes(report.duration)),
+            span: format!(
+                "{}Z to {}Z ({}{worked})",
+                report.since.minute(),
+                report.until.minute(),
+                report.duration.to_the_minute()
+            ),
             changed: report.changed.words(),
             tests: of_kind(GateKind::Tests),
             performance: of_kind(GateKind::Performance),
@@ -95,9 +99,4 @@ impl GateReport {
             (_, _, Standing::Holds | Standing::Stale | Standing::Never) => "not run".to_owned(),
         }
     }
-}
-
-/// A span of time to the minute.
-fn minutes(lapse: Lapse) -> String {
-    if lapse < Lapse::minutes(1) { "under a minute".to_owned() } else { Lapse::minutes(lapse.as_minutes()).to_string() }
 }

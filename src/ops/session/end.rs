@@ -93,7 +93,7 @@ pub fn end(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         title: "end".to_owned(),
         summary: summary.unwrap_or("the end of the session").to_owned(),
         task: None,
-        milestone: None,
+        reached: Vec::new(),
     };
     let last = checkpoint::prepare(&transaction, asking);
     let last = last.inspect_err(|error| workspace.notice(format!("left out the last checkpoint: {error}"))).ok();

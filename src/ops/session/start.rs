@@ -27,6 +27,7 @@ use crate::{
         comparison::open_items,
         event::{Continues, FORMAT, Fact, Verdict},
         id::{Oid, SessionId, slug},
+        quote,
         refusal::Refusal,
         time::{Lapse, Timestamp},
     },
@@ -48,6 +49,9 @@ pub const INITIAL_LIST: &str = "initial_todo.md";
 
 /// How many commits are written down.
 const RECENT: usize = 10;
+
+/// How much is quoted of what a gate printed that is not green.
+const QUOTED: usize = 1_000;
 
 /// What to start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -196,8 +200,11 @@ fn examine(workspace: &Workspace, health: Health) -> Result<Vec<Ran>> {
     };
     match ran.iter().find(|one| one.needed && one.verdict != Verdict::Green) {
         Some(red) if health == Health::Demanded => {
-            Err(Refusal::no(format!("the gate `{}` is not green, so no session was started", red.gate))
-                .hint(format!("`autonomy gate run {}` shows why; `--force` starts all the same", red.gate))
+            let printed = quote::tail(red.output.as_deref().unwrap_or_default().trim(), QUOTED);
+            let said =
+                if printed.is_empty() { "it printed nothing".to_owned() } else { format!("what it printed last:\n{printed}") };
+            Err(Refusal::no(format!("the gate `{}` is {}, so no session was started; {said}", red.gate, red.verdict.word()))
+                .hint(format!("`autonomy gate run {}` shows more; `--force` starts all the same", red.gate))
                 .into())
         }
         Some(_) | None => Ok(ran),

@@ -18,6 +18,7 @@ use crate::{
     model::{
         change::{Change, ChangeKind, TreePath},
         checkpoint::{Checkpoint, CheckpointKind, Counts, Standing},
+        holdings::Holdings,
         id::{Candidate, CheckpointName, Oid, SessionId, TaskId, resolve},
         manifest::LeftOut,
         refusal::Refusal,
@@ -73,7 +74,7 @@ pub fn create(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         title: request.name.clone().unwrap_or_default(),
         summary: said.unwrap_or("checkpoint").to_owned(),
         task: None,
-        milestone: None,
+        reached: Vec::new(),
     };
     let snapshot = journal.snapshot()?;
     let left_out = snapshot.manifest().left_out.clone();
@@ -109,8 +110,8 @@ pub struct Asking {
     pub summary: String,
     /// The task that is worked on.
     pub task: Option<TaskId>,
-    /// The milestone that was reached.
-    pub milestone: Option<String>,
+    /// The milestones that are reached with it.
+    pub reached: Vec<TaskId>,
 }
 
 /// Takes a snapshot in a transaction that is open: for tasks, ticks and the edges of attempts.
@@ -129,26 +130,47 @@ pub fn take(transaction: &mut Transaction<'_>, asking: Asking) -> Result<Prepare
 /// # Errors
 /// As [`create`].
 pub fn prepare(transaction: &Transaction<'_>, asking: Asking) -> Result<(CloneLock, Prepared)> {
+    let lock = journal::lock(transaction.workspace())?;
+    let prepared = prepare_under(transaction, &lock, asking)?;
+    Ok((lock, prepared))
+}
+
+/// As [`prepare`], for whoever holds the clone's lock.
+///
+/// # Errors
+/// As [`create`].
+pub fn prepare_under(transaction: &Transaction<'_>, lock: &CloneLock, asking: Asking) -> Result<Prepared> {
     let workspace = transaction.workspace();
     let session = transaction.session().cloned();
     let snapshot = journal::snapshot(workspace, session.as_ref())?;
     let asked = asking.asked(workspace, session.as_ref());
-    let lock = journal::lock(workspace)?;
-    let prepared = snapshots::prepare(workspace, &lock, session.as_ref(), transaction.at(), snapshot, asked)?;
-    Ok((lock, prepared))
+    snapshots::prepare(workspace, lock, session.as_ref(), transaction.at(), snapshot, asked)
 }
 
 impl Asking {
+    /// For a task that is finished; of the kind of a milestone, and called like the first, when any are reached by it.
+    #[must_use]
+    pub fn finished(holdings: &Holdings, task: &TaskId, reached: &[TaskId]) -> Self {
+        let titles: Vec<&str> = reached.iter().map(|milestone| holdings.title_of(milestone)).collect();
+        let title = titles.first().copied().unwrap_or_else(|| holdings.title_of(task)).to_owned();
+        let (kind, summary) = if titles.is_empty() {
+            (CheckpointKind::Task, title.clone())
+        } else {
+            (CheckpointKind::Milestone, format!("milestone reached: {}", titles.join("; ")))
+        };
+        Self { kind, title, summary, task: Some(task.clone()), reached: reached.to_vec() }
+    }
+
     fn asked(self, workspace: &Workspace, session: Option<&SessionId>) -> Asked {
-        let Self { kind, title, summary, task, milestone } = self;
+        let Self { kind, title, summary, task, reached } = self;
         let standing = match kind {
             CheckpointKind::Edge | CheckpointKind::Safety => Standing::default(),
-            CheckpointKind::Manual
-            | CheckpointKind::Task
-            | CheckpointKind::Milestone
-            | CheckpointKind::Compaction
-            | CheckpointKind::Tick
-            | CheckpointKind::End => standing::read(workspace, session, milestone).unwrap_or_default(),
+            CheckpointKind::Task | CheckpointKind::Milestone => {
+                standing::read(workspace, session, task.as_ref(), &reached).unwrap_or_default()
+            }
+            CheckpointKind::Manual | CheckpointKind::Compaction | CheckpointKind::Tick | CheckpointKind::End => {
+                standing::read(workspace, session, None, &[]).unwrap_or_default()
+            }
         };
         let summary = workspace.secrets().redact(&summary).into_owned();
         Asked { kind, title, summary, task, standing, files: Vec::new() }

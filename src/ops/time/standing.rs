@@ -1,4 +1,4 @@
-//! Where the work stands, as a checkpoint says it: tasks, gates, decisions. What cannot be read is left out.
+//! Where the work stands, as a checkpoint says it: tasks, how far they are, gates, decisions. What cannot be read is left out.
 
 use crate::{
     host::{
@@ -10,39 +10,59 @@ use crate::{
         checkpoint::{GateMark, GateState, Standing},
         event::Verdict,
         id::{SessionId, TaskId},
-        progress::{Piece, headway},
+        progress::{Finished, Piece, headway},
         record::RecordKind,
-        task::{Task, progress::Progress},
+        session::active,
+        task::{
+            Task,
+            progress::{Progress, Proof},
+        },
         time::Lapse,
     },
 };
 
-/// Reads it for a session, or for the clone's own log.
-pub(super) fn read(workspace: &Workspace, session: Option<&SessionId>, milestone: Option<String>) -> Result<Standing> {
+/// Reads it for a session, or for the clone's own log. `finished` and the milestones that are `reached` count as done: the
+/// event that says so is appended together with that of the checkpoint.
+pub(super) fn read(
+    workspace: &Workspace,
+    session: Option<&SessionId>,
+    finished: Option<&TaskId>,
+    reached: &[TaskId],
+) -> Result<Standing> {
     let overview = Overview::read(workspace)?;
-    let mut standing = Standing { milestone, ..Standing::default() };
-    let mut pieces = Vec::new();
+    let known = overview.logs.iter().find(|known| known.session.as_ref() == session).map(|known| &known.state);
+    let since = known.and_then(|state| state.session.as_ref()).map(|session| session.started);
+    let (mut standing, mut pieces, mut milestones) = (Standing::default(), Vec::new(), Vec::new());
     for stored in record::list(workspace, &overview, RecordKind::Task.folder().unwrap_or_default())? {
         let task = TaskId::new(stored.name()).ok().and_then(|id| Task::read(id, &stored.document().ok()?).ok());
         let Some(task) = task else { continue };
         let state = overview.task(&task.id);
-        let progress = Progress::of(&task, state);
-        pieces.extend(Piece::of(&task, &progress, state, None));
+        let is_new = finished == Some(&task.id) || reached.contains(&task.id);
+        let progress = if is_new { Progress::Done { proof: Proof::Unproven } } else { Progress::of(&task, state) };
+        let piece = Piece::of(&task, &progress, state, since);
+        pieces.extend(piece.map(|piece| if is_new { Piece { finished: Finished::Here, ..piece } } else { piece }));
+        if reached.contains(&task.id) {
+            milestones.push(task.title);
+        }
         if progress.is_done() {
             standing.done.push(task.id);
         } else if !progress.is_over() {
             standing.open.push(task.id);
         }
     }
-    standing.percent = headway(pieces, Lapse::default()).map(|known| known.percent);
-    let Some(known) = overview.logs.iter().find(|known| known.session.as_ref() == session) else { return Ok(standing) };
-    for (gate, last) in &known.state.gates {
+    standing.milestone = Some(milestones.join("; ")).filter(|titles| !titles.is_empty());
+    let elapsed = known.map_or(Lapse::default(), |state| active(state, workspace.clock().now()));
+    let headway = headway(pieces, elapsed);
+    standing.percent = headway.map(|headway| headway.percent);
+    standing.left = headway.and_then(|headway| headway.left);
+    let Some(state) = known else { return Ok(standing) };
+    for (gate, last) in &state.gates {
         let state = match last.verdict {
             Verdict::Green => GateState::Green,
             Verdict::Red | Verdict::TimedOut | Verdict::Broken => GateState::Red,
         };
         standing.gates.push(GateMark { gate: gate.clone(), state, tree: Some(last.tree.clone()) });
     }
-    standing.decisions = known.state.decisions.entries.iter().map(|decision| decision.id.clone()).collect();
+    standing.decisions = state.decisions.entries.iter().map(|decision| decision.id.clone()).collect();
     Ok(standing)
 }

@@ -190,7 +190,7 @@ fn held(sandbox: &Sandbox, lock: &std::path::Path, lines: &[&[&str]]) {
     let holder = format!("process {}", std::process::id());
     for (line, said) in lines.iter().zip(said) {
         let said = said.ended(4);
-        assert!(said.stderr.contains(&holder) && said.stderr.contains("running for"), "{line:?}: {said}");
+        assert!(said.stderr.contains(&holder) && said.stderr.contains("holding it for "), "{line:?}: {said}");
         assert!(said.stderr.contains("hint: "), "{line:?}: {said}");
     }
     unchanged(&before, &visible(), "waiting for a lock in vain");

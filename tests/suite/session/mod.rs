@@ -386,15 +386,18 @@ fn a_session_is_compared_with_its_start() {
 #[test]
 fn a_red_gate_stops_the_start_unless_it_is_forced() {
     let sandbox = with_todo();
-    sandbox.write(".claude/autonomy.toml", "version = 1\n[gates.file]\ncommand = \"grep -q good file\"\n");
+    sandbox.write(".claude/autonomy.toml", "version = 1\n[gates.file]\ncommand = \"cat file; grep -q good file\"\n");
     sandbox.commit_all("a gate");
     sandbox.autonomy(["session", "start", "untrusted"]).ok();
     sandbox.autonomy(["session", "end"]).ok();
     sandbox.run(sandbox.command(["trust", "--yes"]).env("AUTONOMY_TERMINAL", "yes")).ok();
     let before = sandbox.belongings();
     let red = sandbox.autonomy(["session", "start"]).ended(1);
-    assert!(red.stderr.contains("the gate `file` is not green, so no session was started"), "{red}");
-    assert!(red.stderr.contains("--force"), "{red}");
+    insta::assert_snapshot!(red.stderr, @r"
+    error: the gate `file` is red, so no session was started; what it printed last:
+    one
+    hint: `autonomy gate run file` shows more; `--force` starts all the same
+    ");
     sandbox.belongings().assert_same(&before, &[]);
     sandbox.autonomy(["session", "status"]).ended(1);
     let forced = sandbox.autonomy(["session", "start", "--force"]).ok();

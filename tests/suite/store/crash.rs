@@ -337,6 +337,14 @@ fn finishing_tasks() {
         survives_then(LIVE, line, "commit");
     }
     survives(LIVE, "task fail Started --because broken");
+    let setup = [LIVE, &["task add Goal --milestone --after Started"]].concat();
+    survives_then(&setup, "task done Started", "commit");
+    // Its checkpoint comes with it, also where it died with the event in the log and no tag.
+    let ground = Ground::new(&setup);
+    ground.run("task done Started", 100, &[("AUTONOMY_FAILPOINT", "snapshot.logged:1=kill")]).killed();
+    assert_eq!(ground.sandbox.git(["tag", "--list"]), "");
+    ground.run("commit", 200, &[]).ok();
+    assert_eq!(ground.sandbox.git(["tag", "--list"]).trim(), "checkpoint-20261120_190140-goal");
 }
 
 #[test]

@@ -77,8 +77,9 @@ fn a_changed_event_is_found_whatever_is_kept_and_its_true_line_comes_back_from_g
     assert!(now.starts_with(&whole), "not an event is lost");
     assert!(now.contains("store.mended"), "and the log says what happened to it");
     let aside = fs::read_dir(beside_log(&sandbox, "torn")).unwrap().next().unwrap().unwrap().path();
-    assert!(fs::read_to_string(aside).unwrap().contains("\"title\":\"y\""), "what was there is kept");
-    sandbox.autonomy(["verify"]).ok();
+    assert!(fs::read_to_string(&aside).unwrap().contains("\"title\":\"y\""), "what was there is kept");
+    let kept = aside.file_name().unwrap().to_string_lossy();
+    finds(&sandbox, 0, &["note: session", "the log as it was before it was made whole is kept in `", &kept]);
     sandbox.autonomy(["session", "end"]).ok();
     assert_eq!(sandbox.autonomy(["session", "list", "--json"]).ok().json()["sessions"][0]["title"], "x");
 }

@@ -91,6 +91,28 @@ fn a_milestone_is_reached_by_its_last_task() {
     let done = sandbox.autonomy(["task", "done", "one"]).ok().stderr;
     assert!(done.contains("Reached the milestone"), "{done}");
     assert_eq!(standing(&sandbox, "release"), "done");
+    let shown = sandbox.autonomy(["checkpoint", "show", "milestone reached: Release", "--json"]).ok().json();
+    let checkpoint = &shown["checkpoint"];
+    assert_eq!((&checkpoint["kind"], &checkpoint["milestone"]), (&"milestone".into(), &"Release".into()));
+    assert_eq!((&checkpoint["percent"], checkpoint["done"].as_array().map(Vec::len)), (&100.into(), Some(2)));
+}
+
+#[test]
+fn finishing_a_task_by_hand_takes_its_checkpoint_and_git_stays_as_it_was() {
+    let sandbox = begin();
+    add(&sandbox, "Write the lexer", &[]);
+    sandbox.write("lexer.txt", "text\n");
+    let done = sandbox.autonomy(["task", "done", "lexer", "--json"]).ok().json();
+    let tag = done["checkpoint"].as_str().expect("a checkpoint");
+    assert!(tag.ends_with("-write-the-lexer"), "{tag}");
+    assert_eq!(sandbox.git(["show", &format!("{tag}^{{commit}}:lexer.txt")]), "text");
+    assert_eq!(sandbox.status(), "?? lexer.txt");
+    let shown = sandbox.autonomy(["checkpoint", "show", tag, "--json"]).ok().json();
+    assert_eq!((&shown["checkpoint"]["kind"], &shown["checkpoint"]["open"]), (&"task".into(), &serde_json::Value::Null));
+    sandbox.autonomy(["task", "add", "Another"]).ok();
+    sandbox.autonomy(["task", "cancel", "Another"]).ok();
+    let tags = sandbox.git(["tag", "--list", "checkpoint-*"]);
+    assert_eq!(tags.lines().count(), 1, "no other move of a task takes one: {tags}");
 }
 
 #[test]

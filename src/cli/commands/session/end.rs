@@ -28,7 +28,7 @@ impl End {
                 "Ended session {} as {} after {}{tasks}",
                 outcome.session,
                 outcome.status,
-                words::minutes(outcome.elapsed)
+                outcome.elapsed.to_the_minute()
             ));
             for task in &outcome.unfinished {
                 screen.talk(format!("Task {task} was begun and is not finished"));

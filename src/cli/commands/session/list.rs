@@ -1,7 +1,7 @@
 //! `autonomy session list`.
 
 use crate::{
-    cli::{commands::session::words, context::Context},
+    cli::context::Context,
     host::Result,
     ops::session::{
         known::Place,
@@ -39,7 +39,7 @@ fn line(entry: &Entry, widest: usize) -> String {
         Place::Over {} => String::new(),
     };
     let title = entry.title.as_ref().or(entry.goal.as_ref()).cloned().unwrap_or_default();
-    let (name, status, elapsed) = (entry.session.as_str(), entry.status.to_string(), words::minutes(entry.elapsed));
+    let (name, status, elapsed) = (entry.session.as_str(), entry.status.to_string(), entry.elapsed.to_the_minute());
     let columns = format!("{name:<widest$}  {status:<9}  {}  {elapsed:>14}", entry.started.minute());
     [columns, place, title].into_iter().filter(|column| !column.is_empty()).collect::<Vec<_>>().join("  ")
 }

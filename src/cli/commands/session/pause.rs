@@ -2,11 +2,7 @@
 
 use clap::Args;
 
-use crate::{
-    cli::{commands::session::words, context::Context},
-    host::Result,
-    ops::session::pause,
-};
+use crate::{cli::context::Context, host::Result, ops::session::pause};
 
 #[derive(Args)]
 pub(crate) struct Pause {
@@ -22,7 +18,7 @@ impl Pause {
             screen.talk(format!(
                 "Paused session {} after {}: {}",
                 outcome.session,
-                words::minutes(outcome.elapsed),
+                outcome.elapsed.to_the_minute(),
                 outcome.reason
             ));
             screen.talk("Next: `autonomy session resume`");

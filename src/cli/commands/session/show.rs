@@ -3,10 +3,7 @@
 use clap::Args;
 
 use crate::{
-    cli::{
-        commands::session::words,
-        context::{Context, Screen},
-    },
+    cli::context::{Context, Screen},
     host::Result,
     ops::session::{known::Place, show},
 };
@@ -54,7 +51,7 @@ fn say(screen: &mut Screen, it: &show::Outcome) {
     optional("started", Some(&it.started.to_string()));
     optional("ended", it.ended.map(|ended| ended.to_string()).as_ref());
     optional("updated", Some(&it.updated.to_string()));
-    optional("time", Some(&format!("{} of {}", words::minutes(it.elapsed), it.max)));
+    optional("time", Some(&format!("{} of {}", it.elapsed.to_the_minute(), it.max)));
     optional("branch", it.branch.as_ref());
     optional("commit", it.head.as_ref().map(|head| head.short().to_owned()).as_ref());
     optional("goes on", it.continues.as_ref().map(|earlier| format!("from {}", earlier.session)).as_ref());

@@ -5,20 +5,14 @@ use crate::{
     model::{
         progress::Headway,
         session::{Status, Stop},
-        time::Lapse,
     },
     ops::session::{commit, standing::Standing},
 };
 
-/// A span of time to the minute.
-pub(super) fn minutes(lapse: Lapse) -> String {
-    if lapse < Lapse::minutes(1) { "under a minute".to_owned() } else { Lapse::minutes(lapse.as_minutes()).to_string() }
-}
-
 /// How far the tasks are.
 pub(super) fn headway(headway: &Headway) -> String {
     let left = match headway.left {
-        Some(left) if headway.done < headway.tasks => format!(", about {} to go", minutes(left)),
+        Some(left) if headway.done < headway.tasks => format!(", about {} to go", left.to_the_minute()),
         Some(_) | None => String::new(),
     };
     format!("{} of {} tasks done, {}%{left}", headway.done, headway.tasks, headway.percent)
@@ -37,11 +31,11 @@ pub(super) fn standing(screen: &mut Screen, it: &Standing) {
         screen.data(format!("constraint {constraint}"));
     }
     let stop = match it.stop {
-        Stop::No => format!(", {} left", minutes(it.left)),
-        Stop::Soft => format!(", {} left: finish what is begun", minutes(it.left)),
+        Stop::No => format!(", {} left", it.left.to_the_minute()),
+        Stop::Soft => format!(", {} left: finish what is begun", it.left.to_the_minute()),
         Stop::Hard => ": the time is up".to_owned(),
     };
-    screen.data(format!("time       {} of {}{stop}", minutes(it.elapsed), it.max));
+    screen.data(format!("time       {} of {}{stop}", it.elapsed.to_the_minute(), it.max));
     if let Some(known) = &it.headway {
         screen.data(format!("tasks      {}", headway(known)));
     }

@@ -8,7 +8,6 @@ use crate::{
         holdings::Counts,
         quote::counted,
         report::{GateReport, Standing},
-        time::Lapse,
     },
     ops::tell::status::{self, Outcome, SessionLine},
 };
@@ -36,7 +35,7 @@ fn session(screen: &mut Screen, outcome: &Outcome) {
             row(
                 screen,
                 "",
-                &format!("{}, {} of {} used, last event {}Z", own.status, minutes(own.worked), own.max, own.last.minute()),
+                &format!("{}, {} of {} used, last event {}Z", own.status, own.worked.to_the_minute(), own.max, own.last.minute()),
             );
             if let Some(goal) = &own.goal {
                 row(screen, "goal", goal);
@@ -86,7 +85,7 @@ fn tasks(screen: &mut Screen, outcome: &Outcome) {
     row(screen, "tasks", &counts(outcome.tasks));
     if let Some(headway) = &outcome.headway {
         let left = match headway.left {
-            Some(left) if headway.done < headway.tasks => format!(", about {} to go at this pace", minutes(left)),
+            Some(left) if headway.done < headway.tasks => format!(", about {} to go at this pace", left.to_the_minute()),
             Some(_) | None => String::new(),
         };
         row(screen, "", &format!("{}% done by weight{left}", headway.percent));
@@ -127,10 +126,6 @@ fn needs(screen: &mut Screen, outcome: &Outcome) {
 
 fn named(line: &SessionLine) -> String {
     line.title.as_ref().map_or_else(|| line.session.to_string(), |title| format!("{} ({title})", line.session))
-}
-
-fn minutes(lapse: Lapse) -> String {
-    if lapse < Lapse::minutes(1) { "under a minute".to_owned() } else { Lapse::minutes(lapse.as_minutes()).to_string() }
 }
 
 fn counts(counts: Counts) -> String {

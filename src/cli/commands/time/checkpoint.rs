@@ -139,7 +139,9 @@ fn show(screen: &mut Screen, shown: &checkpoint::Shown) {
     row("head", it.head.as_ref().map(|head| head.short().to_owned()));
     row("commit", Some(shown.commit.to_string()));
     row("milestone", it.standing.milestone.clone());
-    row("progress", it.standing.percent.map(|percent| format!("{percent}%")));
+    let left = it.standing.left.filter(|_| !it.standing.open.is_empty());
+    let left = left.map(|left| format!(", about {} to go", left.to_the_minute())).unwrap_or_default();
+    row("progress", it.standing.percent.map(|percent| format!("{percent}%{left}")));
     let list = |ids: Vec<String>| Some(ids.join(", "));
     row("done", list(it.standing.done.iter().map(ToString::to_string).collect()));
     row("open", list(it.standing.open.iter().map(ToString::to_string).collect()));

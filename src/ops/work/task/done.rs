@@ -5,7 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    host::{Result, store::record, transaction::Transaction, workspace::Workspace},
+    host::{
+        Result,
+        store::{lock::CloneLock, record, snapshots::Prepared},
+        transaction::Transaction,
+        workspace::Workspace,
+    },
     model::{
         change::TreePath,
         event::{Fact, Verdict},
@@ -21,9 +26,10 @@ use crate::{
     ops::{
         judge::gate,
         setup::in_force,
+        time::checkpoint::{self, Asking},
         work::{
             board::Board,
-            task::{Moved, Request, carry_out, commit_for_person, verify},
+            task::{Moved, Request, Step, carry_out, commit_for_person, verify},
         },
     },
 };
@@ -46,13 +52,23 @@ pub struct Evidence {
 /// Refuses a task that waits or is over.
 pub fn done(workspace: &Workspace, request: &Request) -> Result<Moved> {
     let mut reached = Vec::new();
-    let (mut transaction, moved) = carry_out(workspace, &request.task, Move::Finish, |transaction, board, held| {
+    let (mut transaction, moved) = carry_out(workspace, &request.task, Move::Finish, |transaction, lock, board, held| {
         let (facts, milestones) = facts(transaction, board, held, &known(transaction, &held.task)?)?;
+        let taken = keep(transaction, lock, board, held, &milestones);
         reached = milestones;
-        Ok(facts)
+        // A run that lands this task takes a checkpoint of its own after: by this one it does not count as landed.
+        Ok(Step { facts: taken.iter().map(|taken| taken.fact.clone()).chain(facts).collect(), taken })
     })?;
     let commit = commit_for_person(&mut transaction, format!("task done: {}", moved.title));
     Ok(Moved { reached, commit, ..moved })
+}
+
+/// The checkpoint of a task that is being finished, and of the milestones that are reached by that. The task is done without
+/// one as well.
+fn keep(transaction: &Transaction<'_>, lock: &CloneLock, board: &Board, held: &HeldTask, reached: &[TaskId]) -> Option<Prepared> {
+    let asking = Asking::finished(&board.holdings, &held.task.id, reached);
+    let taken = checkpoint::prepare_under(transaction, lock, asking);
+    taken.inspect_err(|error| transaction.workspace().notice(format!("no checkpoint was taken: {error}"))).ok()
 }
 
 /// What is known to be green for the tree at hand: every gate that may run and is needed, and the commands that the task is

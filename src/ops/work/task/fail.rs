@@ -15,7 +15,7 @@ pub fn fail(workspace: &Workspace, request: &Request) -> Result<Moved> {
     if why.is_empty() {
         return Err(Refusal::usage("a failed try has a reason").hint("`autonomy task fail <task> --because \"<why>\"`").into());
     }
-    let (_, moved) = carry_out(workspace, &request.task, Move::Fail, |_, _, held| {
+    let (_, moved) = carry_out(workspace, &request.task, Move::Fail, |_, _, _, held| {
         Ok(vec![Fact::TaskFailed { task: held.task.id.clone(), why }])
     })?;
     Ok(moved)

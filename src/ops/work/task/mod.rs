@@ -22,14 +22,18 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Result,
-        store::publish::{self, Publication, Published},
+        store::{
+            lock::CloneLock,
+            publish::{self, Publication, Published},
+            snapshots::{self, Prepared},
+        },
         transaction::Transaction,
         workspace::Workspace,
     },
     model::{
         event::Fact,
         holdings::HeldTask,
-        id::{Oid, TaskId},
+        id::{CheckpointName, Oid, TaskId},
         task::progress::{Move, Progress},
     },
     ops::work::board::Board,
@@ -63,25 +67,43 @@ pub struct Moved {
     /// The commit that holds the change, when one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<Oid>,
+    /// The checkpoint of a finished task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointName>,
+}
+
+/// What a move appends, and the checkpoint whose event is among that.
+struct Step {
+    facts: Vec<Fact>,
+    taken: Option<Prepared>,
+}
+
+impl From<Vec<Fact>> for Step {
+    fn from(facts: Vec<Fact>) -> Self {
+        Self { facts, taken: None }
+    }
 }
 
 /// Moves a task: checks that the move makes sense from where it stands, and appends what `prepare` returns.
-fn carry_out<'a>(
+fn carry_out<'a, S: Into<Step>>(
     workspace: &'a Workspace,
     given: &str,
     wanted: Move,
-    prepare: impl FnOnce(&Transaction<'_>, &Board, &HeldTask) -> Result<Vec<Fact>>,
+    prepare: impl FnOnce(&Transaction<'_>, &CloneLock, &Board, &HeldTask) -> Result<S>,
 ) -> Result<(Transaction<'a>, Moved)> {
     let mut transaction = Transaction::open(workspace)?;
     let lock = transaction.lock_clone()?;
     let board = Board::read(workspace)?;
     let held = board.task(given)?;
     held.progress.allows(wanted, &held.task)?;
-    let facts = prepare(&transaction, &board, held)?;
+    let Step { facts, taken } = prepare(&transaction, &lock, &board, held)?.into();
     transaction.append_facts(&facts)?;
+    if let Some(Err(error)) = taken.as_ref().map(|taken| snapshots::place(workspace, taken)) {
+        workspace.notice(format!("the tag of the checkpoint waits for the next command: {error}"));
+    }
     drop(lock);
     let moved = after(workspace, &held.task.id)?;
-    Ok((transaction, moved))
+    Ok((transaction, Moved { checkpoint: taken.and_then(|taken| taken.checkpoint.name), ..moved }))
 }
 
 /// The task as it stands after a move.
@@ -95,6 +117,7 @@ fn after(workspace: &Workspace, id: &TaskId) -> Result<Moved> {
         reached: Vec::new(),
         unticked: held.task.criteria.iter().filter(|it| !it.done).map(|it| it.text.clone()).collect(),
         commit: None,
+        checkpoint: None,
     })
 }
 

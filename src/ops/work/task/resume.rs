@@ -24,7 +24,7 @@ use crate::{
 pub fn resume(workspace: &Workspace, request: &Request) -> Result<Moved> {
     let over = Board::read(workspace)?.task(&request.task)?.progress.is_over();
     let wanted = if over { Move::Reopen } else { Move::Resume };
-    let (_, moved) = carry_out(workspace, &request.task, wanted, |transaction, board, held| {
+    let (_, moved) = carry_out(workspace, &request.task, wanted, |transaction, _, board, held| {
         let task = held.task.id.clone();
         if wanted == Move::Resume {
             return Ok(vec![Fact::TaskResumed { task }]);

@@ -30,7 +30,7 @@ pub const REJECT: &str = "reject";
 /// question to a person, one that nobody approved yet.
 pub fn start(workspace: &Workspace, request: &Request) -> Result<Moved> {
     let mut stopped = None;
-    let (_, moved) = carry_out(workspace, &request.task, Move::Start, |transaction, board, held| {
+    let (_, moved) = carry_out(workspace, &request.task, Move::Start, |transaction, _, board, held| {
         may_begin(board, held)?;
         let now = transaction.at();
         match ask_first(transaction, board, held, now)? {

@@ -71,6 +71,9 @@ pub(crate) fn done(context: &Context, named: Named) -> Result<u8> {
         if !moved.unticked.is_empty() {
             screen.talk(format!("Not ticked: {}", moved.unticked.join("; ")));
         }
+        if let Some(checkpoint) = &moved.checkpoint {
+            screen.talk(format!("Checkpoint {checkpoint}"));
+        }
         screen.talk("Next: `autonomy next`");
     })
 }
