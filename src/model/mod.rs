@@ -23,6 +23,7 @@ pub mod intent;
 pub mod manifest;
 pub mod markdown;
 pub mod memory;
+pub mod merge;
 pub mod page;
 pub mod place;
 pub mod plan;

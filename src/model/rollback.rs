@@ -11,8 +11,13 @@ use crate::model::{
     change::{Change, Mode, Side, TreePath},
     id::{Oid, SessionId},
     manifest::{Bits, ListedPath, Manifest, newer},
+    quote::counted,
     refusal::Refusal,
+    rollback::settle::{Left, NotMerged, Other, Outcome, Settlement, Settling, Versions},
 };
+
+pub mod chain;
+pub mod settle;
 
 /// The version that this program writes.
 pub const VERSION: u32 = 1;
@@ -121,6 +126,20 @@ pub enum Why {
     },
     /// It is not as it was left.
     ChangedSince,
+    /// It was to be merged, and cannot be.
+    NotMerged {
+        /// Why not.
+        reason: NotMerged,
+    },
+    /// What was changed since is merged with what the checkpoint has.
+    Merged {
+        /// How many overlaps stand between conflict markers.
+        marked: usize,
+    },
+    /// A person decided that it stays as it is.
+    Ours,
+    /// A person decided that it goes back, whoever wrote it last.
+    Theirs,
 }
 
 impl Why {
@@ -141,6 +160,11 @@ impl Why {
             Self::OtherRepository => "it is another repository".into(),
             Self::OtherSession { session } => format!("session {session} wrote it last"),
             Self::ChangedSince => "it was changed since".into(),
+            Self::NotMerged { reason } => format!("it cannot be merged: {}", reason.words()),
+            Self::Merged { marked: 0 } => "what was changed since is merged with it".into(),
+            Self::Merged { marked } => format!("merged, with {} between conflict markers", counted(*marked, "overlap")),
+            Self::Ours => "you keep it as it is".into(),
+            Self::Theirs => "you take it back, whoever wrote it last".into(),
         }
     }
 }
@@ -163,6 +187,9 @@ pub struct Entry {
     /// The permission bits that it gets; none for a link and for what goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits: Option<Bits>,
+    /// Where somebody else wrote, what they left; none where that is not the question, or nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
 }
 
 /// One directory of a plan.
@@ -278,7 +305,7 @@ impl Entry {
         match self.action {
             Action::Restore | Action::Delete => false,
             Action::Conflict => true,
-            Action::Keep => !matches!(self.why, Why::NotLookedAt | Why::OtherRepository),
+            Action::Keep => !matches!(self.why, Why::NotLookedAt | Why::OtherRepository | Why::Merged { .. }),
         }
     }
 }
@@ -309,7 +336,18 @@ pub struct Question<'a> {
     /// being a directory.
     pub unrecorded: &'a BTreeSet<TreePath>,
     /// Paths that another live session wrote last.
-    pub others: &'a BTreeMap<TreePath, SessionId>,
+    pub others: &'a BTreeMap<TreePath, Other>,
+    /// How conflicts are settled, and what that takes.
+    pub settlement: &'a Settlement<'a>,
+}
+
+/// A conflict before anything is said about it.
+struct Conflict<'a> {
+    why: Why,
+    /// What is told to people.
+    left: Option<&'a Side>,
+    /// What both sides began from.
+    base: Option<&'a Side>,
 }
 
 /// Makes the plan of a rollback.
@@ -342,17 +380,57 @@ impl Question<'_> {
             (Some(then), Action::Restore) if then.mode != Mode::Link => Some(self.then.bits(&change.path, then.mode)),
             _ => None,
         };
-        Entry { path: change.path.clone(), action, why, now: change.before.clone(), then: change.after.clone(), bits }
+        let (now, then) = (change.before.clone(), change.after.clone());
+        let entry = Entry { path: change.path.clone(), action, why, now, then, bits, left: None };
+        match self.conflict(change) {
+            Some(conflict) => self.settled(entry, conflict),
+            None => entry,
+        }
+    }
+
+    /// Whether somebody else wrote the path.
+    fn conflict(&self, change: &Change) -> Option<Conflict<'_>> {
+        let path = &change.path;
+        if let Some(Other { session, before, after }) = self.others.get(path) {
+            return Some(Conflict {
+                why: Why::OtherSession { session: session.clone() },
+                left: after.as_ref(),
+                base: before.as_ref(),
+            });
+        }
+        let known = || (self.settlement.settling != Settling::Leave).then_some(self.settlement.known);
+        let left = self.scope.left().or_else(known)?.get(path)?;
+        (*left != change.before).then_some(Conflict { why: Why::ChangedSince, left: left.as_ref(), base: left.as_ref() })
+    }
+
+    /// What becomes of a conflict; `entry` is what would be done without it.
+    fn settled(&self, entry: Entry, conflict: Conflict<'_>) -> Entry {
+        let left = Some(Left { side: conflict.left.cloned() });
+        let stays = |action, why, entry: Entry| Entry { action, why, bits: None, left: left.clone(), ..entry };
+        match self.settlement.settling {
+            Settling::Leave => stays(Action::Conflict, conflict.why, entry),
+            Settling::Ours => stays(Action::Keep, Why::Ours, entry),
+            Settling::Theirs | Settling::Merge { .. } if entry.action == Action::Keep => entry,
+            Settling::Theirs => Entry { why: Why::Theirs, left, ..entry },
+            Settling::Merge { markers } => {
+                let versions = Versions { base: conflict.base, now: entry.now.as_ref(), then: entry.then.as_ref() };
+                match self.settlement.merged(&entry.path, versions, markers) {
+                    Err(reason) => stays(Action::Conflict, Why::NotMerged { reason }, entry),
+                    Ok(Outcome::AsNow) => stays(Action::Keep, Why::Merged { marked: 0 }, entry),
+                    Ok(Outcome::AsThen) => Entry { left, ..entry },
+                    Ok(Outcome::Both(side, marked)) => {
+                        let is_as_now = entry.now.as_ref().is_some_and(|now| now.mode == side.mode);
+                        let bits = if is_as_now { self.now } else { self.then }.bits(&entry.path, side.mode);
+                        let why = Why::Merged { marked };
+                        Entry { action: Action::Restore, why, then: Some(side), bits: Some(bits), left, ..entry }
+                    }
+                }
+            }
+        }
     }
 
     fn decide(&self, change: &Change) -> (Action, Why) {
         let path = &change.path;
-        if let Some(session) = self.others.get(path) {
-            return (Action::Conflict, Why::OtherSession { session: session.clone() });
-        }
-        if self.scope.left().and_then(|left| left.get(path)).is_some_and(|left| *left != change.before) {
-            return (Action::Conflict, Why::ChangedSince);
-        }
         let sides = [&change.before, &change.after];
         if sides.iter().any(|side| side.as_ref().is_some_and(|side| side.mode == Mode::Submodule)) {
             return (Action::Keep, Why::OtherRepository);
@@ -452,7 +530,8 @@ impl Question<'_> {
             }
             let bits = Some(self.then.bits(&path, side.mode));
             let (now, then) = (Some(side.clone()), Some(side));
-            entries.insert(path.clone(), Entry { path, action: Action::Restore, why: Why::Permissions, now, then, bits });
+            let why = Why::Permissions;
+            entries.insert(path.clone(), Entry { path, action: Action::Restore, why, now, then, bits, left: None });
         }
         for path in &self.then.empty_directories {
             if self.scope_covers_directory(path) && self.now.empty_directories.binary_search(path).is_err() {

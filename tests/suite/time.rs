@@ -2,8 +2,10 @@
 //!
 //! Which plan is right, and that trees are git's, is tested beside the code.
 
+mod conflicts;
 mod crash;
 mod kinds;
+mod undo;
 
 use std::{fs, path::PathBuf};
 
@@ -166,8 +168,8 @@ fn a_rollback_shows_its_plan_and_waits_for_a_person() {
     insta::assert_snapshot!(sandbox.autonomy(["rollback", "--undo", "--yes"]).ok(), @r"
     exit 0
     --- stderr
-    Went back to auto/clone/1: 2 paths, 1 in the index
-    Next: `autonomy rollback --undo` takes it back
+    Undid a rollback: as it was before going back to checkpoint-20261120_180001-start: 2 paths, 1 in the index
+    Next: `autonomy rollback --redo` takes that back
     ");
     sandbox.belongings().assert_same(&before, &[]);
 }
@@ -261,7 +263,7 @@ fn what_another_live_session_wrote_last_is_kept() {
     happened(&sandbox, Some(&mine), &[seen("new"), seen("file")]);
     happened(&sandbox, Some(&theirs), &[seen("file")]);
     sandbox.autonomy(["rollback", "start", "--yes"]).ended(2);
-    let back = sandbox.autonomy(["rollback", "start", "--yes", "--session", &mine]).ok();
+    let back = sandbox.autonomy(["rollback", "start", "--yes", "--session", &mine]).ended(4);
     assert!(back.stderr.contains(&format!("Kept file: session {theirs} wrote it last")), "{back}");
     assert_eq!(sandbox.read("file"), "theirs\n");
     assert!(!sandbox.exists("new"));

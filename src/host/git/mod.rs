@@ -51,7 +51,7 @@ pub use identity::{Identity, Signature};
 pub use land::{IndexOutcome, Landed, Landing};
 pub use read::Blob;
 pub use restore::{HeldBack, Restored};
-pub use rollback::Carrier;
+pub use rollback::{Carrier, Ownership, Planned};
 pub use snapshot::{Limits, SideCommit, Snapshot, Words};
 pub use status::Status;
 pub use tags::{Annotation, Tag};

@@ -20,12 +20,15 @@ use crate::{
         },
     },
     model::{
-        change::{Change, Mode, TreePath},
-        id::{Oid, SessionId},
+        change::{Change, Mode, Side, TreePath},
+        id::Oid,
         ignore::{Case, Rules, Standing, ignored},
         manifest::{ListedPath, Manifest},
         refusal::Refusal,
-        rollback::{Question, RollbackPlan, Scope, plan},
+        rollback::{
+            Question, RollbackPlan, Scope, plan,
+            settle::{Other, Settlement, Settling},
+        },
     },
 };
 
@@ -40,6 +43,26 @@ pub struct Carrier {
     pub staged: Oid,
     /// Stages 1 to 3, where a merge had left paths open.
     pub unmerged: Vec<(u16, Oid)>,
+}
+
+/// Who wrote the paths of a work tree, and how conflicts about that are settled.
+#[derive(Clone, Debug, Default)]
+pub struct Ownership {
+    /// Paths that another live session wrote last.
+    pub others: BTreeMap<TreePath, Other>,
+    /// What sessions left last at each path.
+    pub known: BTreeMap<TreePath, Option<Side>>,
+    /// What a person says about conflicts.
+    pub settling: Settling,
+}
+
+/// The plan of a rollback.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: RollbackPlan,
+    /// Texts that the plan restores and that no object holds yet.
+    pub merged: BTreeMap<Oid, Vec<u8>>,
 }
 
 impl Repository {
@@ -93,8 +116,8 @@ impl Repository {
         present: &Snapshot<'_>,
         checkpoint: &Oid,
         scope: &Scope,
-        others: &BTreeMap<TreePath, SessionId>,
-    ) -> Result<RollbackPlan> {
+        ownership: &Ownership,
+    ) -> Result<Planned> {
         let carrier = self.carrier(checkpoint)?;
         let changes = present.changes_to(self, checkpoint)?;
         let case = case(self)?;
@@ -120,6 +143,19 @@ impl Repository {
             self.subtree(checkpoint, path).map_or_else(failure, |tree| tree.is_some())
         };
         let manifest = self.spelled_out(checkpoint, present.manifest(), &carrier.manifest)?;
+        let merged = RefCell::new(BTreeMap::new());
+        let read = |path: &TreePath, side: &Side| {
+            let known = raw_oid(&side.oid).and_then(|id| present.read_tree(id)).or_else(|_| self.blob_bytes(&side.oid)).ok();
+            // A large file of today is in no object yet.
+            let on_disk = || fs::read(path.join_to(self.root())).ok();
+            known.or_else(on_disk).filter(|bytes| self.blob_id(bytes).is_ok_and(|id| id == side.oid))
+        };
+        let keep = |text: Vec<u8>| {
+            let id = self.blob_id(&text).ok()?;
+            merged.borrow_mut().insert(id.clone(), text);
+            Some(id)
+        };
+        let Ownership { others, known, settling } = ownership;
         let plan = plan(&Question {
             checkpoint,
             worktree: self.worktree_name(),
@@ -133,10 +169,11 @@ impl Repository {
             held_below: &held_below,
             unrecorded: &self.unrecorded(&changes),
             others,
+            settlement: &Settlement { settling: *settling, known, read: &read, keep: &keep },
         });
         match failed.into_inner().or(now.failed.into_inner()).or(then.failed.into_inner()) {
             Some(error) => Err(error),
-            None => Ok(plan),
+            None => Ok(Planned { plan, merged: merged.into_inner() }),
         }
     }
 

@@ -84,7 +84,7 @@ pub struct Words<'a> {
     /// The tag that is to name it.
     pub tag: Option<&'a str>,
     /// Further files of the carrier commit.
-    pub files: &'a [(&'a str, &'a str)],
+    pub files: &'a [(&'a str, &'a [u8])],
 }
 
 /// The file of the carrier commit that holds the manifest.
@@ -219,8 +219,8 @@ impl Snapshot<'_> {
             Leaf { path: MANIFEST.as_bytes(), mode: file, oid: manifest },
         ];
         leaves.extend(stages.iter().map(|(path, tree)| Leaf { path: path.as_bytes(), mode: directory, oid: *tree }));
-        for (name, text) in words.files {
-            let oid = batch.add(ObjectType::Blob, text.as_bytes().to_vec())?;
+        for (name, bytes) in words.files {
+            let oid = batch.add(ObjectType::Blob, bytes.to_vec())?;
             leaves.push(Leaf { path: name.as_bytes(), mode: file, oid });
         }
         leaves.sort_unstable_by_key(|leaf| leaf.path);

@@ -41,7 +41,7 @@ pub struct Asked {
     /// Where the work stands.
     pub standing: Standing,
     /// Further files to carry, by name.
-    pub files: Vec<(String, String)>,
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 /// A snapshot that is written and pinned, and whose ref is not there yet.
@@ -128,7 +128,7 @@ pub fn prepare(
     let evidence = snapshot.evidence();
     let signature = git.committer_or_own(workspace.environment(), at)?;
     let message = checkpoint.to_message();
-    let files: Vec<(&str, &str)> = asked.files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let files: Vec<(&str, &[u8])> = asked.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let side = snapshot.write(&Words {
         message: &message,
         signature: &signature,

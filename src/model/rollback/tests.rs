@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::manifest::{LeftOut, WhyLeftOut};
+use crate::model::{
+    id::Digest,
+    manifest::{LeftOut, WhyLeftOut},
+};
 
 type Tree = BTreeMap<TreePath, Side>;
 
@@ -34,7 +37,10 @@ struct Case {
     ignored_now: Vec<TreePath>,
     ignored_then: Vec<TreePath>,
     unrecorded: BTreeSet<TreePath>,
-    others: BTreeMap<TreePath, SessionId>,
+    others: BTreeMap<TreePath, Other>,
+    known: BTreeMap<TreePath, Option<Side>>,
+    settling: Settling,
+    texts: BTreeMap<Oid, Vec<u8>>,
 }
 
 impl Case {
@@ -53,6 +59,9 @@ impl Case {
             ignored_then: Vec::new(),
             unrecorded: BTreeSet::new(),
             others: BTreeMap::new(),
+            known: BTreeMap::new(),
+            settling: Settling::Leave,
+            texts: BTreeMap::new(),
         }
     }
 
@@ -63,6 +72,7 @@ impl Case {
             .map(|path| Change { path: path.clone(), before: self.now.get(path).cloned(), after: self.then.get(path).cloned() })
             .filter(|change| change.before != change.after)
             .collect();
+        let merged = |text: Vec<u8>| Some(Oid::new(Digest::of(text).head(40)).expect("forty digits"));
         plan(&Question {
             checkpoint: &oid(9),
             worktree: None,
@@ -76,6 +86,12 @@ impl Case {
             held_below: &|path| self.then.keys().any(|held| held.is_below(path)),
             unrecorded: &self.unrecorded,
             others: &self.others,
+            settlement: &Settlement {
+                settling: self.settling,
+                known: &self.known,
+                read: &|_, side| self.texts.get(&side.oid).cloned(),
+                keep: &merged,
+            },
         })
     }
 
@@ -170,10 +186,71 @@ fn the_scope_limits_what_is_considered() {
     assert_eq!(planned(&case), ["dx"]);
 }
 
+fn other(before: Option<Side>, after: Option<Side>) -> Other {
+    Other { session: SessionId::new("20261120_180000").expect("a name"), before, after }
+}
+
+#[test]
+fn a_person_settles_conflicts_one_way_for_all_of_them() {
+    let names = ["apart", "binary", "gone", "over", "same", "theirs"];
+    let mut case = Case::new(&names.map(|name| (name, 1)), &names.map(|name| (name, 2)));
+    case.now.remove(&path("gone"));
+    case.known = names.map(|name| (path(name), Some(file(3)))).into();
+    case.known.insert(path("same"), Some(file(1)));
+    case.others = BTreeMap::from([(path("theirs"), other(Some(file(2)), Some(file(1))))]);
+    assert!(
+        case.lines().iter().filter(|line| line.starts_with("Restore")).count() == 5,
+        "a person takes all: {:?}",
+        case.lines()
+    );
+    case.settling = Settling::Ours;
+    insta::assert_snapshot!(case.lines().join("\n"), @r"
+    Keep apart: you keep it as it is
+    Keep binary: you keep it as it is
+    Keep gone: you keep it as it is
+    Keep over: you keep it as it is
+    Restore same: it differs
+    Keep theirs: you keep it as it is
+    ");
+    case.settling = Settling::Theirs;
+    insta::assert_snapshot!(case.lines().join("\n"), @r"
+    Restore apart: you take it back, whoever wrote it last
+    Restore binary: you take it back, whoever wrote it last
+    Restore gone: you take it back, whoever wrote it last
+    Restore over: you take it back, whoever wrote it last
+    Restore same: it differs
+    Restore theirs: you take it back, whoever wrote it last
+    ");
+    case.settling = Settling::Merge { markers: false };
+    let sides = [("apart", 4, 5, 6), ("binary", 4, 7, 6), ("over", 4, 5, 8)];
+    for (name, left, now, then) in sides {
+        case.known.insert(path(name), Some(file(left)));
+        case.now.insert(path(name), file(now));
+        case.then.insert(path(name), file(then));
+    }
+    let texts = [(4, &b"1\n2\n3\n"[..]), (5, b"one\n2\n3\n"), (6, b"1\n2\nthree\n"), (7, b"1\0"), (8, b"eins\n2\n3\n")];
+    case.texts = texts.map(|(digit, text)| (oid(digit), text.to_vec())).into();
+    insta::assert_snapshot!(case.lines().join("\n"), @r"
+    Restore apart: what was changed since is merged with it
+    Conflict binary: it cannot be merged: it is a binary file
+    Conflict gone: it cannot be merged: one of them is no file
+    Conflict over: it cannot be merged: both changed the same lines (1 overlap)
+    Restore same: it differs
+    Keep theirs: what was changed since is merged with it
+    ");
+    let both = Oid::new(Digest::of("one\n2\nthree\n").head(40)).expect("forty digits");
+    assert_eq!(
+        case.plan().entry(&path("apart")).and_then(|entry| entry.then.clone()),
+        Some(Side { mode: Mode::File, oid: both })
+    );
+    case.settling = Settling::Merge { markers: true };
+    assert_eq!(case.lines()[3], "Restore over: merged, with 1 overlap between conflict markers");
+}
+
 #[test]
 fn what_somebody_else_wrote_is_a_conflict() {
     let mut case = Case::new(&[("theirs", 1), ("mine", 1), ("touched", 3)], &[("theirs", 2), ("mine", 2), ("touched", 2)]);
-    case.others = BTreeMap::from([(path("theirs"), SessionId::new("20261120_180000").expect("a name"))]);
+    case.others = BTreeMap::from([(path("theirs"), other(Some(file(3)), Some(file(1))))]);
     case.scope =
         Scope::Session { left: ["theirs", "mine", "touched"].map(|text| (path(text), Some(file(1)))).into_iter().collect() };
     assert_eq!(
@@ -235,7 +312,7 @@ fn permission_bits_and_empty_directories_come_back() {
 #[test]
 fn a_plan_survives_its_text_form() {
     let mut case = Case::new(&[("a", 1), ("b/x", 1), ("two\nlines", 1)], &[("a", 2), ("b", 1)]);
-    case.others = BTreeMap::from([(path("a"), SessionId::new("s").expect("a name"))]);
+    case.others = BTreeMap::from([(path("a"), other(None, Some(file(1))))]);
     let plan = case.plan();
     assert_eq!(RollbackPlan::from_json(&plan.to_json()), Ok(plan.clone()));
     case.scope = plan.undoing();

@@ -4,4 +4,5 @@ pub mod checkpoint;
 pub mod rollback;
 
 mod journal;
+mod ownership;
 mod standing;

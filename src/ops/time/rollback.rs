@@ -10,15 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Result,
-        git::{HeldBack, Snapshot},
+        git::{HeldBack, Ownership, Planned, Snapshot},
         store::{
-            binding,
-            layout::Private,
-            log::Log,
             rollbacks::{self, PLAN},
             snapshots::{self, Asked, Held, Prepared, Which},
         },
         transaction::Transaction,
+        trust::must_be_shown_person,
         workspace::Workspace,
     },
     model::{
@@ -29,12 +27,17 @@ use crate::{
         id::{Digest, Oid, SessionId, TaskId},
         intent::Intent,
         refusal::Refusal,
-        rollback::{Action, RollbackPlan, Scope},
+        rollback::{
+            Action, Entry, RollbackPlan, Scope,
+            chain::{Past, Steps, steps},
+            settle::Settling,
+        },
         time::Timestamp,
     },
     ops::time::{
         checkpoint::{find, short},
         journal::{self, Journal},
+        ownership,
     },
 };
 
@@ -47,6 +50,9 @@ pub struct Request {
     /// Only these paths and what is in them; everything outside `.claude/` when there are none.
     #[serde(default)]
     pub paths: BTreeSet<TreePath>,
+    /// What becomes of conflicts.
+    #[serde(default)]
+    pub settling: Settling,
     /// Whether it is only planned.
     #[serde(default)]
     pub mode: Mode,
@@ -63,8 +69,33 @@ pub enum To {
     },
     /// The last checkpoint of this work tree.
     Last,
-    /// To before the last rollback of this work tree.
+    /// To before the last rollback of this work tree that is not undone yet.
     Undo,
+    /// To before the last undoing of this work tree, when nothing was rolled back since.
+    Redo,
+}
+
+/// What a rollback is to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// It goes back to a checkpoint.
+    Back,
+    /// It undoes a rollback.
+    Undo,
+    /// It takes such an undoing back.
+    Redo,
+}
+
+impl Step {
+    /// What its safety snapshot is called.
+    fn before(self, it: &Outcome) -> String {
+        match self {
+            Self::Back => format!("before going back to {}", it.checkpoint),
+            Self::Undo => "before a rollback was undone".to_owned(),
+            Self::Redo => "before an undoing was taken back".to_owned(),
+        }
+    }
 }
 
 /// How far it goes.
@@ -85,6 +116,8 @@ pub enum Mode {
 /// The plan, and what came of it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
+    /// Whether it goes back, undoes a rollback, or takes an undoing back.
+    pub step: Step,
     /// What is gone back to: a tag, or an automatic snapshot.
     pub checkpoint: String,
     /// When it was taken.
@@ -105,6 +138,9 @@ pub struct Outcome {
     pub conflict: usize,
     /// How many entries of the index change.
     pub staged: usize,
+    /// The versions of every path that is a conflict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Versions>,
     /// What was done; none when it was only planned, or when there was nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried_out: Option<CarriedOut>,
@@ -116,6 +152,32 @@ impl Outcome {
     pub fn is_nothing(&self) -> bool {
         self.restore + self.delete + self.staged + self.plan.directories.len() == 0
     }
+}
+
+/// The three versions of a path that is a conflict; one that is not there has none.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Versions {
+    /// The path.
+    pub path: TreePath,
+    /// What the checkpoint has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Version>,
+    /// What was left there by whoever is known to have written it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Version>,
+    /// What stands there now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Version>,
+}
+
+/// One version of a path.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Version {
+    /// Its content.
+    pub blob: Oid,
+    /// The command that shows it; none while no object holds it: then it is the file itself, or it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
 }
 
 /// What a rollback did.
@@ -131,29 +193,39 @@ pub struct CarriedOut {
     pub reopened: Vec<TaskId>,
     /// Tasks that are done again.
     pub closed: Vec<TaskId>,
+    /// Whether a rollback can be undone now.
+    pub can_undo: bool,
+    /// Whether an undoing can be taken back now.
+    pub can_redo: bool,
 }
 
 /// Plans a rollback, and carries it out when told to.
 ///
 /// # Errors
-/// Refuses an unknown checkpoint, naming the nearest, and a plan that is not the one agreed to; fails when something cannot be
-/// read or written, and then the next command goes on.
+/// Refuses an unknown checkpoint, naming the nearest, a plan that is not the one agreed to, and settling a conflict by anybody
+/// but a person; fails when something cannot be read or written, and then the next command goes on.
 pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
+    if request.settling != Settling::Leave {
+        workspace.actor().must_be_person("settling the conflicts of a rollback")?;
+    }
     let mut journal = match request.mode {
         Mode::Plan => Journal::reading(workspace)?,
         Mode::CarryOut { .. } => Journal::open(workspace)?,
     };
     let session = journal.session().cloned();
-    let (held, scope) = target(workspace, request, session.as_ref())?;
+    let target = target(workspace, request, session.as_ref())?;
+    let ownership = ownership(workspace, &target, request.settling, session.as_ref())?;
+    let git = workspace.git()?;
+    let plan = |present: &Snapshot<'_>| git.plan_rollback(present, &target.held.commit, &target.scope, &ownership);
     let Mode::CarryOut { agreed } = &request.mode else {
         let present = journal.snapshot()?;
-        let plan = planned(workspace, &present, &held, &scope, session.as_ref())?;
-        return outcome(workspace, &held, &present, plan);
+        let planned = plan(&present)?;
+        return outcome(workspace, &target, &present, planned.plan);
     };
     let lock = journal::lock(workspace)?;
     let present = journal.snapshot()?;
-    let plan = planned(workspace, &present, &held, &scope, session.as_ref())?;
-    let mut outcome = outcome(workspace, &held, &present, plan)?;
+    let planned = plan(&present)?;
+    let mut outcome = outcome(workspace, &target, &present, planned.plan.clone())?;
     if agreed.as_ref().is_some_and(|agreed| *agreed != outcome.digest) {
         return Err(Refusal::conflict("the work tree has changed since the plan was shown")
             .hint("run the command again and look at the new plan")
@@ -163,35 +235,44 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     if outcome.is_nothing() {
         return Ok(outcome);
     }
-    let asked = safety(&outcome.plan, format!("before going back to {}", outcome.checkpoint), None);
+    let over =
+        |entry: &Entry| matches!(entry.action, Action::Restore | Action::Delete) && ownership.others.contains_key(&entry.path);
+    if planned.plan.entries.iter().any(over) {
+        must_be_shown_person(workspace, "rolling back what another live session wrote")?;
+    }
+    let asked = safety(&planned, target.step.before(&outcome), None);
     let prepared = snapshots::prepare(workspace, &lock, journal.session(), journal.at(), present, asked)?;
     let safety = prepared.reference.trim_start_matches("refs/autonomy/").trim_start_matches("refs/tags/").to_owned();
     let done = if let Some(log) = journal.log() {
         carry_out(log, &prepared, &outcome.plan)?
     } else {
         snapshots::place(workspace, &prepared)?;
-        let restored = workspace.git()?.carry_out(&outcome.plan, workspace.environment())?;
+        let restored = git.carry_out(&outcome.plan, workspace.environment())?;
         rollbacks::Finished { restored, ..rollbacks::Finished::default() }
     };
+    let steps = History::read(workspace, git.worktree_name().as_deref())?.steps;
     outcome.carried_out = Some(CarriedOut {
         safety,
         done: done.restored.done.len(),
         held_back: done.restored.held_back,
         reopened: done.reopened,
         closed: done.closed,
+        can_undo: steps.undo.is_some(),
+        can_redo: steps.redo.is_some(),
     });
     Ok(outcome)
 }
 
 /// The snapshot of everything as it was just before; it carries the plan, by which it is taken back.
-fn safety(plan: &RollbackPlan, summary: String, task: Option<TaskId>) -> Asked {
+fn safety(planned: &Planned, summary: String, task: Option<TaskId>) -> Asked {
+    let merged = planned.merged.iter().map(|(id, text)| (format!("merged/{id}"), text.clone()));
     Asked {
         kind: CheckpointKind::Safety,
         title: String::new(),
         summary,
         task,
         standing: Standing::default(),
-        files: vec![(PLAN.to_owned(), plan.to_json())],
+        files: merged.chain([(PLAN.to_owned(), planned.plan.to_json().into_bytes())]).collect(),
     }
 }
 
@@ -236,12 +317,12 @@ pub fn go_back(transaction: &mut Transaction<'_>, going: Going) -> Result<Gone> 
     let session = transaction.session().cloned();
     let lock = journal::lock(workspace)?;
     let present = journal::snapshot(workspace, session.as_ref())?;
-    let others = others(workspace, session.as_ref())?;
-    let plan = workspace.git()?.plan_rollback(&present, &going.to, &going.scope, &others)?;
-    let asked = safety(&plan, going.summary, Some(going.task));
+    let ownership = Ownership { others: ownership::others(workspace, session.as_ref())?, ..Ownership::default() };
+    let planned = workspace.git()?.plan_rollback(&present, &going.to, &going.scope, &ownership)?;
+    let asked = safety(&planned, going.summary, Some(going.task));
     let prepared = snapshots::prepare(workspace, &lock, session.as_ref(), transaction.at(), present, asked)?;
-    let finished = carry_out(transaction, &prepared, &plan)?;
-    for entry in plan.with(Action::Conflict) {
+    let finished = carry_out(transaction, &prepared, &planned.plan)?;
+    for entry in planned.plan.with(Action::Conflict) {
         workspace.notice(format!("`{}` stayed as it is: {}", entry.path, entry.why.words()));
     }
     for held in &finished.restored.held_back {
@@ -250,34 +331,57 @@ pub fn go_back(transaction: &mut Transaction<'_>, going: Going) -> Result<Gone> 
     Ok(Gone { safety: prepared.commit, done: finished.restored.done.len() })
 }
 
-fn planned(
-    workspace: &Workspace,
-    present: &Snapshot<'_>,
-    held: &Held,
-    scope: &Scope,
-    session: Option<&SessionId>,
-) -> Result<RollbackPlan> {
-    workspace.git()?.plan_rollback(present, &held.commit, scope, &others(workspace, session)?)
+/// Who wrote what, and how conflicts are settled.
+fn ownership(workspace: &Workspace, target: &Target, settling: Settling, session: Option<&SessionId>) -> Result<Ownership> {
+    let known = match settling {
+        Settling::Leave => BTreeMap::new(),
+        Settling::Ours | Settling::Theirs | Settling::Merge { .. } => {
+            ownership::known(workspace, target.held.checkpoint.session.as_ref())?
+        }
+    };
+    Ok(Ownership { others: ownership::others(workspace, session)?, known, settling })
 }
 
-fn outcome(workspace: &Workspace, held: &Held, present: &Snapshot<'_>, plan: RollbackPlan) -> Result<Outcome> {
+fn outcome(workspace: &Workspace, target: &Target, present: &Snapshot<'_>, plan: RollbackPlan) -> Result<Outcome> {
+    let git = workspace.git()?;
+    let named = |side: Option<&Side>| {
+        side.map(|side| Version {
+            blob: side.oid.clone(),
+            shown: git.has_object(&side.oid).then(|| format!("git show {}", side.oid.short())),
+        })
+    };
+    let conflicts = plan.with(Action::Conflict).map(|entry| Versions {
+        path: entry.path.clone(),
+        checkpoint: named(entry.then.as_ref()),
+        left: named(entry.left.as_ref().and_then(|left| left.side.as_ref())),
+        now: named(entry.now.as_ref()),
+    });
     Ok(Outcome {
-        checkpoint: short(held),
-        created: held.checkpoint.created,
-        summary: held.checkpoint.summary.clone(),
+        step: target.step,
+        checkpoint: short(&target.held),
+        created: target.held.checkpoint.created,
+        summary: target.held.checkpoint.summary.clone(),
         digest: Digest::of(plan.to_json()),
         restore: plan.count(Action::Restore),
         delete: plan.count(Action::Delete),
         keep: plan.count(Action::Keep),
         conflict: plan.count(Action::Conflict),
-        staged: workspace.git()?.staged_by(&plan, present)?,
+        staged: git.staged_by(&plan, present)?,
+        conflicts: conflicts.collect(),
         plan,
         carried_out: None,
     })
 }
 
+/// Where a rollback goes.
+struct Target {
+    held: Held,
+    scope: Scope,
+    step: Step,
+}
+
 /// What is gone back to, and which paths are considered.
-fn target(workspace: &Workspace, request: &Request, session: Option<&SessionId>) -> Result<(Held, Scope)> {
+fn target(workspace: &Workspace, request: &Request, session: Option<&SessionId>) -> Result<Target> {
     let here = workspace.git()?.worktree_name();
     let paths = |scope: Scope| if request.paths.is_empty() { scope } else { Scope::Paths { paths: request.paths.clone() } };
     let held = match &request.to {
@@ -289,73 +393,67 @@ fn target(workspace: &Workspace, request: &Request, session: Option<&SessionId>)
                 .pop()
                 .ok_or_else(|| Refusal::usage("this work tree has no checkpoint").hint("`autonomy checkpoint` takes one"))?
         }
-        To::Undo => return undo(workspace, request, here.as_deref()),
+        To::Undo | To::Redo if !request.paths.is_empty() => {
+            return Err(Refusal::usage("a rollback is undone as a whole")
+                .hint("`autonomy checkpoint list --all` names the snapshot to take single paths from")
+                .into());
+        }
+        To::Undo => return History::read(workspace, here.as_deref())?.back(),
+        To::Redo => return History::read(workspace, here.as_deref())?.forth(),
     };
     let scope = match workspace.actor() {
         Actor::Person { .. } => paths(Scope::Everything),
-        Actor::Agent { .. } | Actor::Autonomy => own(workspace, request, session)?,
+        Actor::Agent { .. } | Actor::Autonomy => own(workspace, &request.paths, session)?,
     };
-    Ok((held, scope))
+    Ok(Target { held, scope, step: Step::Back })
 }
 
-/// The safety snapshot of the last rollback, and the paths that it touched.
-fn undo(workspace: &Workspace, request: &Request, here: Option<&str>) -> Result<(Held, Scope)> {
-    if !request.paths.is_empty() {
-        return Err(Refusal::usage("a rollback is undone as a whole")
-            .hint("`autonomy checkpoint list --automatic` names the snapshot to take single paths from")
-            .into());
-    }
-    let git = workspace.git()?;
-    let mut automatic = snapshots::held(workspace, Which::Automatic)?;
-    automatic.extend(snapshots::held(workspace, Which::Tagged)?);
-    automatic.retain(|held| held.checkpoint.kind == CheckpointKind::Safety && held.checkpoint.worktree.as_deref() == here);
-    automatic.sort_by_key(|held| held.checkpoint.created);
-    let held = automatic.pop().ok_or_else(|| Refusal::usage("there is no rollback to undo in this work tree"))?;
-    let text = git.carried_file(&held.commit, PLAN)?.ok_or_else(|| {
-        Refusal::environment(format!("the snapshot `{}` does not carry the plan of its rollback", short(&held)))
-    })?;
-    let scope = RollbackPlan::from_json(&text)?.undoing();
-    Ok((held, scope))
+/// The paths that the session's attempts changed, and how it left them; when paths are named, those of them.
+fn own(workspace: &Workspace, paths: &BTreeSet<TreePath>, session: Option<&SessionId>) -> Result<Scope> {
+    let mut left = session.map_or_else(|| Ok(BTreeMap::new()), |session| ownership::left_by(workspace, session))?;
+    left.retain(|path, _| paths.is_empty() || paths.iter().any(|named| path.is_below(named)));
+    Ok(Scope::Session { left })
 }
 
-/// The paths that the session's attempts changed, and how it left them; with `--paths`, those of them.
-fn own(workspace: &Workspace, request: &Request, session: Option<&SessionId>) -> Result<Scope> {
-    let mut left = match session {
-        Some(session) => seen(workspace, session)?,
-        None => BTreeMap::new(),
-    };
-    left.retain(|path, _| request.paths.is_empty() || request.paths.iter().any(|named| path.is_below(named)));
-    Ok(Scope::Session { left: left.into_iter().map(|(path, (_, side))| (path, side)).collect() })
+/// The rollbacks of a work tree that can be undone, oldest first.
+struct History {
+    past: Vec<(Held, RollbackPlan)>,
+    steps: Steps,
 }
 
-type Seen = BTreeMap<TreePath, (Timestamp, Option<Side>)>;
-
-/// The last that a live session's log says of each path that it changed.
-fn seen(workspace: &Workspace, session: &SessionId) -> Result<Seen> {
-    let directory = Private::of(workspace.common_directory()).session(session);
-    let Some(log) = Log::open(&directory, session.as_str())? else { return Ok(Seen::new()) };
-    let mut seen = Seen::new();
-    for (event, _) in log.events()? {
-        if let Fact::ChangeSeen { changes, .. } = event.fact {
-            seen.extend(changes.into_iter().map(|change| (change.path, (event.at, change.after))));
+impl History {
+    fn read(workspace: &Workspace, here: Option<&str>) -> Result<Self> {
+        let git = workspace.git()?;
+        let mut held = snapshots::held(workspace, Which::Automatic)?;
+        held.extend(snapshots::held(workspace, Which::Tagged)?);
+        held.retain(|held| held.checkpoint.kind == CheckpointKind::Safety && held.checkpoint.worktree.as_deref() == here);
+        held.sort_by_key(|held| held.checkpoint.created);
+        let mut past = Vec::new();
+        for held in held {
+            let text = git.carried_file(&held.commit, PLAN)?.ok_or_else(|| {
+                Refusal::environment(format!("the snapshot `{}` does not carry the plan of its rollback", short(&held)))
+            })?;
+            past.push((held, RollbackPlan::from_json(&text)?));
         }
+        let undid = |plan: &RollbackPlan| matches!(plan.scope, Scope::Undo { .. }).then(|| plan.checkpoint.clone());
+        let chain: Vec<Past> = past.iter().map(|(held, plan)| Past { safety: held.commit.clone(), undid: undid(plan) }).collect();
+        Ok(Self { steps: steps(&chain), past })
     }
-    Ok(seen)
-}
 
-/// Paths of this work tree that another live session wrote last. A log that cannot be read says nothing.
-fn others(workspace: &Workspace, own: Option<&SessionId>) -> Result<BTreeMap<TreePath, SessionId>> {
-    let live = binding::live(&Private::of(workspace.common_directory()))?;
-    let here =
-        live.into_iter().filter(|(_, binding)| binding.as_ref().is_some_and(|binding| binding.work_tree == workspace.root()));
-    let mut last: BTreeMap<TreePath, (Timestamp, SessionId)> = BTreeMap::new();
-    for (session, _) in here {
-        for (path, (at, _)) in seen(workspace, &session).unwrap_or_default() {
-            if last.get(&path).is_none_or(|(known, _)| *known <= at) {
-                last.insert(path, (at, session.clone()));
-            }
-        }
+    fn back(mut self) -> Result<Target> {
+        let Some(at) = self.steps.undo else {
+            let none = Refusal::usage("there is no rollback to undo in this work tree");
+            let hint = "`autonomy rollback --redo` takes the last undoing back";
+            return Err(if self.steps.redo.is_some() { none.hint(hint) } else { none }.into());
+        };
+        let (held, plan) = self.past.swap_remove(at);
+        Ok(Target { scope: plan.undoing(), held, step: Step::Undo })
     }
-    let foreign = last.into_iter().filter(|(_, (_, session))| Some(session) != own);
-    Ok(foreign.map(|(path, (_, session))| (path, session)).collect())
+
+    fn forth(mut self) -> Result<Target> {
+        let none = || Refusal::usage("there is no undoing to take back in this work tree, or something was rolled back since");
+        let at = self.steps.redo.ok_or_else(none)?;
+        let (held, plan) = self.past.swap_remove(at);
+        Ok(Target { scope: plan.undoing(), held, step: Step::Redo })
+    }
 }

@@ -7,8 +7,13 @@ use clap::Args;
 use crate::{
     cli::context::{Context, Screen},
     host::Result,
-    model::{change::TreePath, quote::counted, refusal::Refusal, rollback::Action},
-    ops::time::rollback::{self, Mode, Outcome, Request, To},
+    model::{
+        change::TreePath,
+        quote::counted,
+        refusal::{Code, Refusal},
+        rollback::{Action, settle::Settling},
+    },
+    ops::time::rollback::{self, Mode, Outcome, Request, Step, To, Version},
 };
 
 /// So many paths are named on a screen; the rest is counted.
@@ -22,12 +27,27 @@ pub(crate) struct Rollback {
     /// Go back to the last checkpoint of this work tree
     #[arg(long, conflicts_with = "checkpoint")]
     last: bool,
-    /// Take the last rollback of this work tree back
+    /// Undo the last rollback of this work tree; again: the one before it
     #[arg(long, conflicts_with_all = ["checkpoint", "last"])]
     undo: bool,
+    /// Take the last such undoing back
+    #[arg(long, conflicts_with_all = ["checkpoint", "last", "undo"])]
+    redo: bool,
     /// Only these paths, seen from the top of the work tree
     #[arg(long, value_name = "PATH", num_args = 1.., value_parser = path)]
     paths: Vec<TreePath>,
+    /// Of paths that somebody else wrote since, keep what stands now
+    #[arg(long, help_heading = "Conflicts", conflicts_with_all = ["theirs", "merge"])]
+    ours: bool,
+    /// Of paths that somebody else wrote since, take what the checkpoint has
+    #[arg(long, help_heading = "Conflicts", conflicts_with = "merge")]
+    theirs: bool,
+    /// Of paths that somebody else wrote since, merge both line by line
+    #[arg(long, help_heading = "Conflicts")]
+    merge: bool,
+    /// Where both changed the same lines, write both between conflict markers
+    #[arg(long, help_heading = "Conflicts", requires = "merge")]
+    markers: bool,
     /// Only show the plan
     #[arg(long)]
     dry_run: bool,
@@ -43,20 +63,28 @@ fn path(text: &str) -> Result<TreePath, Refusal> {
 impl Rollback {
     pub(crate) fn run(self, context: &Context) -> Result<u8> {
         let workspace = context.workspace()?;
-        let to = match (self.checkpoint, self.last, self.undo) {
-            (Some(name), _, _) => To::Checkpoint { name },
-            (None, true, _) => To::Last,
-            (None, false, true) => To::Undo,
-            (None, false, false) => {
+        let settling = match (self.ours, self.theirs, self.merge) {
+            (true, ..) => Settling::Ours,
+            (_, true, _) => Settling::Theirs,
+            (.., true) => Settling::Merge { markers: self.markers },
+            (false, false, false) => Settling::Leave,
+        };
+        let to = match (self.checkpoint, self.last, self.undo, self.redo) {
+            (Some(name), ..) => To::Checkpoint { name },
+            (None, true, ..) => To::Last,
+            (None, _, true, _) => To::Undo,
+            (None, .., true) => To::Redo,
+            (None, false, false, false) => {
                 return Err(Refusal::usage("nothing says where to go back to")
                     .hint("`autonomy rollback --last`, or `autonomy checkpoint list`")
                     .into());
             }
         };
-        let request = Request { to, paths: self.paths.into_iter().collect::<BTreeSet<_>>(), mode: Mode::Plan };
+        let request = Request { to, paths: self.paths.into_iter().collect::<BTreeSet<_>>(), settling, mode: Mode::Plan };
         if self.yes {
             let done = rollback::rollback(&workspace, &Request { mode: Mode::CarryOut { agreed: None }, ..request })?;
-            return context.say(&workspace, &done, |screen| past(screen, &done));
+            context.say(&workspace, &done, |screen| past(screen, &done))?;
+            return Ok(code(&done));
         }
         let planned = rollback::rollback(&workspace, &request)?;
         if self.dry_run || planned.is_nothing() {
@@ -68,8 +96,15 @@ impl Rollback {
         }
         let agreed = Some(planned.digest);
         let done = rollback::rollback(&workspace, &Request { mode: Mode::CarryOut { agreed }, ..request })?;
-        context.say(&workspace, &done, |screen| past(screen, &done))
+        context.say(&workspace, &done, |screen| past(screen, &done))?;
+        Ok(code(&done))
     }
+}
+
+/// What somebody else wrote and what therefore stayed is an answer of its own.
+fn code(done: &Outcome) -> u8 {
+    let held_back = done.carried_out.as_ref().is_some_and(|done| !done.held_back.is_empty());
+    if done.conflict > 0 || held_back { Code::Conflict.exit() } else { 0 }
 }
 
 fn plan(screen: &mut Screen, it: &Outcome) {
@@ -85,9 +120,15 @@ fn plan(screen: &mut Screen, it: &Outcome) {
     if it.plan.entries.len() > NAMED {
         screen.data(format!("and {} more; `--json` names all", it.plan.entries.len() - NAMED));
     }
+    versions(screen, it);
     let to = format!("{} ({}: {})", it.checkpoint, it.created.minute(), it.summary);
-    if it.is_nothing() {
+    if it.is_nothing() && it.keep + it.conflict > 0 {
+        screen.talk(format!("Nothing to do: what is not as it was at {to} stays{}", rest(it)));
+    } else if it.is_nothing() {
         screen.talk(format!("Nothing to do: the work tree is as it was at {to}"));
+    }
+    settles(screen, it);
+    if it.is_nothing() {
         return;
     }
     screen.talk(format!("Back to {to}: {} to restore, {} to delete{}", it.restore, it.delete, rest(it)));
@@ -110,12 +151,47 @@ fn past(screen: &mut Screen, it: &Outcome) {
     for entry in it.plan.entries.iter().filter(|entry| matches!(entry.action, Action::Keep | Action::Conflict)).take(NAMED) {
         screen.talk(format!("Kept {}: {}", entry.path, entry.why.words()));
     }
-    screen.talk(format!("Went back to {}: {}{}", it.checkpoint, counted(done.done, "path"), rest(it)));
+    versions(screen, it);
+    let what = match it.step {
+        Step::Back => format!("Went back to {}", it.checkpoint),
+        Step::Undo => format!("Undid a rollback: as it was {}", it.summary),
+        Step::Redo => format!("Took an undoing back: as it was {}", it.summary),
+    };
+    screen.talk(format!("{what}: {}{}", counted(done.done, "path"), rest(it)));
     for task in &done.reopened {
         screen.talk(format!("Task {task} is open again: the work that proved it is undone"));
     }
     for task in &done.closed {
         screen.talk(format!("Task {task} is done again"));
     }
-    screen.talk("Next: `autonomy rollback --undo` takes it back");
+    settles(screen, it);
+    screen.talk(match (it.step, done.can_redo, done.can_undo) {
+        (Step::Undo, true, true) => "Next: `autonomy rollback --redo` takes that back, `--undo` goes further back",
+        (Step::Undo, true, false) => "Next: `autonomy rollback --redo` takes that back",
+        _ => "Next: `autonomy rollback --undo` takes it back",
+    });
+}
+
+fn settles(screen: &mut Screen, it: &Outcome) {
+    if it.conflict > 0 {
+        screen.talk("The same command with `--ours`, `--theirs` or `--merge` settles what somebody else wrote");
+    }
+}
+
+/// The versions of what somebody else wrote, as commands that show them.
+fn versions(screen: &mut Screen, it: &Outcome) {
+    for conflict in it.conflicts.iter().take(NAMED) {
+        let named = |version: &Option<Version>, gone: &str| match version {
+            None => "nothing".to_owned(),
+            Some(Version { shown: Some(command), .. }) => format!("`{command}`"),
+            Some(Version { shown: None, .. }) => gone.to_owned(),
+        };
+        screen.talk(format!(
+            "Versions of {}: checkpoint {}, left {}, now {}",
+            conflict.path,
+            named(&conflict.checkpoint, "gone"),
+            named(&conflict.left, "gone"),
+            named(&conflict.now, "the file itself"),
+        ));
+    }
 }

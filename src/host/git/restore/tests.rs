@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     host::git::{
-        Limits, SideCommit, Words,
+        Limits, Ownership, SideCommit, Words,
         fixture::{Fixture, path, signature},
     },
     model::{id::Oid, rollback::Scope},
@@ -77,7 +77,7 @@ fn checkpoint(fixture: &Fixture) -> Oid {
 fn planned(fixture: &Fixture, to: &Oid, scope: &Scope) -> RollbackPlan {
     let repository = fixture.repository();
     let present = repository.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
-    repository.plan_rollback(&present, to, scope, &BTreeMap::new()).unwrap()
+    repository.plan_rollback(&present, to, scope, &Ownership::default()).unwrap().plan
 }
 
 fn carry_out(fixture: &Fixture, plan: &RollbackPlan) -> Restored {

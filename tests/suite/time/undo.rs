@@ -1,0 +1,55 @@
+//! Undoing rollbacks step by step, to the beginning and back, each step to the byte.
+
+use crate::sandbox::Sandbox;
+
+#[test]
+fn undoing_walks_back_through_all_rollbacks_and_redoing_forward_again() {
+    let sandbox = Sandbox::new();
+    let mut pictures = Vec::new();
+    for number in 0..3 {
+        sandbox.write("file", format!("{number}\n"));
+        sandbox.write(format!("only-{number}"), "1\n");
+        sandbox.autonomy(["checkpoint", &format!("c{number}")]).ok();
+    }
+    sandbox.git(["add", "only-2"]);
+    sandbox.write("scratch", "1\n");
+    pictures.push(sandbox.belongings());
+    for name in ["c2", "c1", "c0"] {
+        pictures.push(sandbox.belongings());
+        sandbox.autonomy(["rollback", name, "--yes"]).ok();
+    }
+    let end = sandbox.belongings();
+    let undo = || sandbox.autonomy(["rollback", "--undo", "--yes"]);
+    let redo = || sandbox.autonomy(["rollback", "--redo", "--yes"]);
+    redo().ended(2);
+    for picture in pictures[1..].iter().rev() {
+        let said = undo().ok();
+        assert!(said.stderr.contains("--redo"), "{said}");
+        sandbox.belongings().assert_same(picture, &[]);
+    }
+    let over = undo().ended(2);
+    assert!(over.stderr.contains("no rollback to undo") && over.stderr.contains("--redo"), "{over}");
+    for _ in 0..3 {
+        redo().ok();
+    }
+    sandbox.belongings().assert_same(&end, &[]);
+    redo().ended(2);
+    undo().ok();
+    sandbox.belongings().assert_same(&pictures[3], &[]);
+}
+
+#[test]
+fn what_was_written_after_a_rollback_is_a_conflict_of_its_undoing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("text", "1\n2\n3\n");
+    sandbox.autonomy(["checkpoint", "start"]).ok();
+    sandbox.write("text", "one\n2\n3\n");
+    sandbox.autonomy(["rollback", "start", "--yes"]).ok();
+    sandbox.write("text", "1\n2\nthree\n");
+    let kept = sandbox.autonomy(["rollback", "--undo", "--dry-run"]).ok();
+    assert!(kept.stdout.starts_with("conflict text  (it was changed since)\n"), "{kept}");
+    let both = sandbox.autonomy(["rollback", "--undo", "--merge", "--yes"]).ok();
+    assert_eq!(sandbox.read("text"), "one\n2\nthree\n", "{both}");
+    sandbox.autonomy(["rollback", "--redo", "--yes"]).ok();
+    assert_eq!(sandbox.read("text"), "1\n2\nthree\n");
+}
