@@ -412,9 +412,9 @@ impl Question<'_> {
             Settling::Ours => stays(Action::Keep, Why::Ours, entry),
             Settling::Theirs | Settling::Merge { .. } if entry.action == Action::Keep => entry,
             Settling::Theirs => Entry { why: Why::Theirs, left, ..entry },
-            Settling::Merge { markers } => {
+            Settling::Merge { overlaps } => {
                 let versions = Versions { base: conflict.base, now: entry.now.as_ref(), then: entry.then.as_ref() };
-                match self.settlement.merged(&entry.path, versions, markers) {
+                match self.settlement.merged(&entry.path, versions, overlaps) {
                     Err(reason) => stays(Action::Conflict, Why::NotMerged { reason }, entry),
                     Ok(Outcome::AsNow) => stays(Action::Keep, Why::Merged { marked: 0 }, entry),
                     Ok(Outcome::AsThen) => Entry { left, ..entry },

@@ -28,10 +28,21 @@ pub enum Settling {
     Theirs,
     /// What was changed since is merged with what the checkpoint has, line by line.
     Merge {
-        /// Whether overlaps are written between conflict markers; without it such a path stays a conflict.
+        /// What becomes of lines that both changed.
         #[serde(default)]
-        markers: bool,
+        overlaps: Overlaps,
     },
+}
+
+/// What becomes of lines that both sides of a merge changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlaps {
+    /// The path stays a conflict.
+    #[default]
+    Stay,
+    /// All versions are written between conflict markers.
+    Mark,
 }
 
 /// What somebody left at a path.
@@ -124,7 +135,7 @@ impl Settlement<'_> {
     ///
     /// # Errors
     /// Says why they cannot be made one.
-    pub fn merged(&self, path: &TreePath, versions: Versions<'_>, markers: bool) -> Result<Outcome, NotMerged> {
+    pub fn merged(&self, path: &TreePath, versions: Versions<'_>, wanted: Overlaps) -> Result<Outcome, NotMerged> {
         let Versions { base, now, then } = versions;
         if base == now {
             return Ok(Outcome::AsThen);
@@ -149,7 +160,7 @@ impl Settlement<'_> {
         };
         let labels = Labels { ours: "as it is now", base: "as it was left", theirs: "as the checkpoint has it" };
         let Merged { text, overlaps } = merge::merge(&read(base)?, &read(now)?, &read(then)?, labels);
-        if overlaps > 0 && !markers {
+        if overlaps > 0 && wanted == Overlaps::Stay {
             return Err(NotMerged::Overlaps { count: overlaps });
         }
         let side = Side { mode, oid: (self.keep)(text).ok_or(NotMerged::Gone)? };

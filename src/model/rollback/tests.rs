@@ -6,6 +6,7 @@ use super::*;
 use crate::model::{
     id::Digest,
     manifest::{LeftOut, WhyLeftOut},
+    rollback::settle::Overlaps,
 };
 
 type Tree = BTreeMap<TreePath, Side>;
@@ -221,7 +222,7 @@ fn a_person_settles_conflicts_one_way_for_all_of_them() {
     Restore same: it differs
     Restore theirs: you take it back, whoever wrote it last
     ");
-    case.settling = Settling::Merge { markers: false };
+    case.settling = Settling::Merge { overlaps: Overlaps::Stay };
     let sides = [("apart", 4, 5, 6), ("binary", 4, 7, 6), ("over", 4, 5, 8)];
     for (name, left, now, then) in sides {
         case.known.insert(path(name), Some(file(left)));
@@ -243,7 +244,7 @@ fn a_person_settles_conflicts_one_way_for_all_of_them() {
         case.plan().entry(&path("apart")).and_then(|entry| entry.then.clone()),
         Some(Side { mode: Mode::File, oid: both })
     );
-    case.settling = Settling::Merge { markers: true };
+    case.settling = Settling::Merge { overlaps: Overlaps::Mark };
     assert_eq!(case.lines()[3], "Restore over: merged, with 1 overlap between conflict markers");
 }
 

@@ -39,14 +39,14 @@ pub(super) fn known(workspace: &Workspace, further: Option<&SessionId>) -> Resul
 
 /// Paths of this work tree that another live session wrote last.
 pub(super) fn others(workspace: &Workspace, own: Option<&SessionId>) -> Result<BTreeMap<TreePath, Other>> {
-    let mut seen: Vec<(Timestamp, SessionId, Change)> = Vec::new();
+    let mut all: Vec<(Timestamp, SessionId, Change)> = Vec::new();
     for session in here(workspace)? {
-        let told = self::seen(workspace, &session).unwrap_or_default();
-        seen.extend(told.into_iter().map(|(at, change)| (at, session.clone(), change)));
+        let told = seen(workspace, &session).unwrap_or_default();
+        all.extend(told.into_iter().map(|(at, change)| (at, session.clone(), change)));
     }
-    seen.sort_by_key(|(at, ..)| *at);
+    all.sort_by_key(|(at, ..)| *at);
     let mut last: BTreeMap<TreePath, Other> = BTreeMap::new();
-    for (_, session, change) in seen {
+    for (_, session, change) in all {
         let Change { path, before, after } = change;
         match last.get_mut(&path) {
             Some(known) if known.session == session => known.after = after,

@@ -11,7 +11,10 @@ use crate::{
         change::TreePath,
         quote::counted,
         refusal::{Code, Refusal},
-        rollback::{Action, settle::Settling},
+        rollback::{
+            Action,
+            settle::{Overlaps, Settling},
+        },
     },
     ops::time::rollback::{self, Mode, Outcome, Request, Step, To, Version},
 };
@@ -66,7 +69,7 @@ impl Rollback {
         let settling = match (self.ours, self.theirs, self.merge) {
             (true, ..) => Settling::Ours,
             (_, true, _) => Settling::Theirs,
-            (.., true) => Settling::Merge { markers: self.markers },
+            (.., true) => Settling::Merge { overlaps: if self.markers { Overlaps::Mark } else { Overlaps::Stay } },
             (false, false, false) => Settling::Leave,
         };
         let to = match (self.checkpoint, self.last, self.undo, self.redo) {
