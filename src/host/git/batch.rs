@@ -10,9 +10,6 @@ use std::{
     path::PathBuf,
 };
 
-use git2::{ObjectFormat, ObjectType, OdbLookupFlags};
-use rayon::prelude::*;
-
 use crate::{
     host::{
         Doing as _, Result, failpoint,
@@ -23,6 +20,7 @@ use crate::{
     },
     model::refusal::Refusal,
 };
+use git2::{ObjectFormat, ObjectType, OdbLookupFlags};
 
 /// A path with what a tree says about it; lists of them are sorted by path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +48,8 @@ impl<'r> Batch<'r> {
         Ok(Self { repository, odb, index: HashMap::new(), objects: Vec::new(), large: Vec::new() })
     }
 
-    fn format(&self) -> ObjectFormat {
+    /// Whether ids are sha1 or sha256.
+    pub(in crate::host::git) fn format(&self) -> ObjectFormat {
         self.repository.object_format()
     }
 
@@ -93,26 +92,14 @@ impl<'r> Batch<'r> {
     pub(in crate::host::git) fn tree(&mut self, leaves: &[Leaf<'_>]) -> Result<git2::Oid> {
         let mut made = Vec::new();
         let format = self.format();
-        let [top, _] = levels([leaves, &[]], 0, format, &mut made)?;
-        let top = Made::of(&top, format)?;
+        let top = Made::of(&level(leaves, 0, format, &mut made)?, format)?;
         let oid = top.oid;
         self.take(made.into_iter().chain([top]));
         Ok(oid)
     }
 
-    /// Adds the trees of two lists that have most of their directories in common, which are built once. Hands back the
-    /// entries of the first one's topmost tree as well.
-    pub(in crate::host::git) fn two_trees<'a>(&mut self, lists: [&[Leaf<'a>]; 2]) -> Result<([git2::Oid; 2], Vec<Leaf<'a>>)> {
-        let mut made = Vec::new();
-        let format = self.format();
-        let [first, second] = levels(lists, 0, format, &mut made)?;
-        let tops = [Made::of(&first, format)?, Made::of(&second, format)?];
-        let oids = [tops[0].oid, tops[1].oid];
-        self.take(made.into_iter().chain(tops));
-        Ok((oids, first))
-    }
-
-    fn take(&mut self, made: impl Iterator<Item = Made>) {
+    /// Adds trees that are not there yet.
+    pub(in crate::host::git) fn take(&mut self, made: impl Iterator<Item = Made>) {
         for Made { bytes, oid } in made {
             self.add_hashed(ObjectType::Tree, bytes, oid);
         }
@@ -144,25 +131,27 @@ impl<'r> Batch<'r> {
     }
 }
 
-/// The id of the tree that the leaves make; nothing is added anywhere.
-pub(in crate::host::git) fn tree_id(leaves: &[Leaf<'_>], format: ObjectFormat) -> Result<git2::Oid> {
-    let [top, _] = levels([leaves, &[]], 0, format, &mut Vec::new())?;
-    Ok(Made::of(&top, format)?.oid)
+/// The id of the tree that holds these entries; nothing is added anywhere.
+pub(in crate::host::git) fn tree_id(entries: &[Leaf<'_>], format: ObjectFormat) -> Result<git2::Oid> {
+    Ok(Made::of(entries, format)?.oid)
 }
 
-const DIRECTORY: u32 = 0o040_000;
-
-/// From how many leaves on directories are built side by side.
-const PARALLEL: usize = 2_000;
+/// The mode of a directory.
+pub(in crate::host::git) const DIRECTORY: u32 = 0o040_000;
 
 /// A tree that was put together.
-struct Made {
+pub(in crate::host::git) struct Made {
     bytes: Vec<u8>,
     oid: git2::Oid,
 }
 
 impl Made {
-    fn of(level: &[Leaf<'_>], format: ObjectFormat) -> Result<Self> {
+    pub(in crate::host::git) fn oid(&self) -> git2::Oid {
+        self.oid
+    }
+
+    /// The tree that holds these entries, which are in the order of a tree.
+    pub(in crate::host::git) fn of(level: &[Leaf<'_>], format: ObjectFormat) -> Result<Self> {
         let mut bytes = Vec::with_capacity(level.len() * 48);
         for leaf in level {
             bytes.extend_from_slice(mode(leaf.mode).as_bytes());
@@ -186,106 +175,24 @@ fn mode(bits: u32) -> Cow<'static, str> {
     }
 }
 
-/// What stands at one name of a directory.
-#[derive(Clone, Copy)]
-enum Part<'l, 'a> {
-    Leaf(Leaf<'a>),
-    /// A directory's name and the leaves below it.
-    Directory(&'a [u8], &'l [Leaf<'a>]),
-}
-
-/// Divides the leaves of the directory whose path has `depth` bytes. Sorted by path, directories stand where git sorts them
-/// in a tree: as if a slash followed their name.
-fn parts<'l, 'a>(leaves: &'l [Leaf<'a>], depth: usize) -> Vec<Part<'l, 'a>> {
-    let (mut parts, mut rest) = (Vec::new(), leaves);
+/// The entries of the tree at `depth`, after those of all trees below were made. Sorted by path, directories stand where git
+/// sorts them in a tree: as if a slash followed their name.
+fn level<'a>(leaves: &[Leaf<'a>], depth: usize, format: ObjectFormat, made: &mut Vec<Made>) -> Result<Vec<Leaf<'a>>> {
+    let (mut level_here, mut rest) = (Vec::new(), leaves);
     while let [first, ..] = rest {
         let path: &'a [u8] = first.path;
         let name = &path[depth..];
-        let count = match name.iter().position(|&byte| byte == b'/') {
-            None => {
-                parts.push(Part::Leaf(Leaf { path: name, ..*first }));
-                1
-            }
-            Some(length) => {
-                let prefix = &path[..=depth + length];
-                let end = rest.partition_point(|other| other.path.starts_with(prefix));
-                parts.push(Part::Directory(&name[..length], &rest[..end]));
-                end
-            }
+        let Some(length) = name.iter().position(|&byte| byte == b'/') else {
+            level_here.push(Leaf { path: name, ..*first });
+            rest = &rest[1..];
+            continue;
         };
-        rest = &rest[count..];
+        let prefix = &path[..=depth + length];
+        let (below, after) = rest.split_at(rest.partition_point(|other| other.path.starts_with(prefix)));
+        let own = Made::of(&level(below, prefix.len(), format, made)?, format)?;
+        level_here.push(Leaf { path: &name[..length], mode: DIRECTORY, oid: own.oid });
+        made.push(own);
+        rest = after;
     }
-    parts
-}
-
-/// Makes the tree of a directory; none of an empty one.
-fn directory<'a>(name: &'a [u8], level: &[Leaf<'a>], format: ObjectFormat, made: &mut Vec<Made>) -> Result<Option<Leaf<'a>>> {
-    if level.is_empty() {
-        return Ok(None);
-    }
-    let own = Made::of(level, format)?;
-    let leaf = Leaf { path: name, mode: DIRECTORY, oid: own.oid };
-    made.push(own);
-    Ok(Some(leaf))
-}
-
-/// The entries of both lists' trees at `depth`, after those of all trees below were made; a directory that is the same in
-/// both is built once.
-fn levels<'a>(
-    [first, second]: [&[Leaf<'a>]; 2],
-    depth: usize,
-    format: ObjectFormat,
-    made: &mut Vec<Made>,
-) -> Result<[Vec<Leaf<'a>>; 2]> {
-    if first == second && !first.is_empty() {
-        let [level, _] = levels([first, &[]], depth, format, made)?;
-        return Ok([level.clone(), level]);
-    }
-    let others: HashMap<&[u8], &[Leaf<'a>]> = directories(&parts(second, depth)).collect();
-    let build = |part: Part<'_, 'a>| -> Result<([Option<Leaf<'a>>; 2], Vec<Made>)> {
-        match part {
-            Part::Leaf(leaf) => Ok(([Some(leaf), None], Vec::new())),
-            Part::Directory(name, below) => {
-                let (inside, mut made) = (depth + name.len() + 1, Vec::new());
-                let [own, other] = levels([below, others.get(name).copied().unwrap_or_default()], inside, format, &mut made)?;
-                let leaf = directory(name, &own, format, &mut made)?;
-                Ok(([leaf, if own == other { leaf } else { directory(name, &other, format, &mut made)? }], made))
-            }
-        }
-    };
-    let own = parts(first, depth);
-    let built: Vec<_> = if first.len() >= PARALLEL {
-        own.into_par_iter().map(build).collect::<Result<_>>()?
-    } else {
-        own.into_iter().map(build).collect::<Result<_>>()?
-    };
-    let mut both = [Vec::with_capacity(built.len()), Vec::new()];
-    let mut known: HashMap<&[u8], Leaf<'a>> = HashMap::new();
-    for ([own, other], below) in built {
-        both[0].extend(own);
-        known.extend(other.map(|leaf| (leaf.path, leaf)));
-        made.extend(below);
-    }
-    for part in parts(second, depth) {
-        match part {
-            Part::Leaf(leaf) => both[1].push(leaf),
-            Part::Directory(name, below) => {
-                let leaf = if let Some(leaf) = known.get(name) {
-                    Some(*leaf)
-                } else {
-                    let [level, _] = levels([below, &[]], depth + name.len() + 1, format, made)?;
-                    directory(name, &level, format, made)?
-                };
-                both[1].extend(leaf);
-            }
-        }
-    }
-    Ok(both)
-}
-
-fn directories<'p, 'l: 'p, 'a: 'p>(parts: &'p [Part<'l, 'a>]) -> impl Iterator<Item = (&'a [u8], &'l [Leaf<'a>])> + 'p {
-    parts.iter().filter_map(|part| match part {
-        Part::Directory(name, below) => Some((*name, *below)),
-        Part::Leaf(_) => None,
-    })
+    Ok(level_here)
 }

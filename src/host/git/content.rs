@@ -58,6 +58,8 @@ pub(in crate::host::git) enum Answer {
 
 enum Read {
     Bytes(Vec<u8>, git2::Oid),
+    /// It holds what the index has.
+    Known(git2::Oid),
     Large(git2::Oid),
     Gone,
     Unreadable,
@@ -100,7 +102,7 @@ pub(in crate::host::git) fn hash(
         } else if let Some(oid) =
             cache.find(question.path, &stat).filter(|oid| question.keep == Keep::IdOnly || batch.holds(*oid))
         {
-            cache.keep(question.path.to_owned());
+            cache.keep(question.path);
             answers[at] = Some(Answer::Holds(oid));
         } else {
             plain.push(at);
@@ -116,6 +118,7 @@ pub(in crate::host::git) fn hash(
                 }
                 oid
             }
+            Read::Known(oid) => oid,
             Read::Large(oid) => {
                 if question.keep == Keep::Content {
                     batch.add_large(on_disk(top, question.path), oid);
@@ -164,7 +167,8 @@ fn read(top: &Path, question: &Question<'_>, format: ObjectFormat) -> Result<Rea
     Ok(match bytes {
         ReadFile::Bytes(bytes) => {
             let oid = hash_object(ObjectType::Blob, &bytes, format)?;
-            Read::Bytes(bytes, oid)
+            // What the index has is in the repository already, and many such files are not held together.
+            if question.indexed == Some(oid) { Read::Known(oid) } else { Read::Bytes(bytes, oid) }
         }
         ReadFile::Gone => Read::Gone,
         ReadFile::Unreadable => Read::Unreadable,

@@ -17,6 +17,7 @@ mod batch;
 mod commit;
 mod content;
 mod diff;
+mod entries;
 mod head;
 mod history;
 mod holders;
@@ -38,6 +39,7 @@ mod status;
 mod tags;
 mod tracked;
 mod tree;
+mod trees;
 mod walk;
 
 #[cfg(test)]

@@ -13,11 +13,12 @@ use crate::{
             Repository, Tried as _,
             batch::Batch,
             diff::{ReadTree, differences},
+            entries::{Mark, Tracked},
             hash, oid, raw_oid,
             restore::{Site, Stands, index_path},
-            snapshot::{Snapshot, staged_leaves},
+            snapshot::Snapshot,
             stat_cache::entry,
-            walk::{Mark, Tracked, stage},
+            trees::Trees,
         },
     },
     model::{
@@ -41,17 +42,17 @@ struct Staging {
 }
 
 impl Staging {
-    fn of_index(index: &Index, batch: &mut Batch<'_>) -> Result<Self> {
-        let tracked = Tracked::of(index, (0, 0));
+    fn of_index(index: &Index, format: ObjectFormat, batch: &mut Batch<'_>) -> Result<Self> {
+        let tracked = Tracked::of(index, format);
         let mut stages = Stages::new();
-        for entry in &tracked.unmerged {
-            if let (Ok(path), Some(mode)) = (TreePath::new(&*entry.path), Mode::from_bits(entry.mode)) {
-                stages.entry(path).or_default().insert(stage(entry), Side { mode, oid: oid(entry.id) });
+        for stage in &tracked.unmerged {
+            if let (Ok(path), Some(mode)) = (TreePath::new(&*stage.path), Mode::from_bits(stage.mode)) {
+                stages.entry(path).or_default().insert(stage.number, Side { mode, oid: oid(stage.oid) });
             }
         }
-        let marked = tracked.entries.iter().zip(&tracked.marks).filter(|(_, mark)| !matches!(mark, Mark::Plain | Mark::Unmerged));
-        let marks = marked.filter_map(|(entry, mark)| Some((TreePath::new(&*entry.path).ok()?, *mark))).collect();
-        Ok(Self { tree: batch.tree(&staged_leaves(&tracked))?, stages, marks })
+        let marked = tracked.all().filter(|entry| !matches!(entry.mark, Mark::Plain | Mark::Unmerged));
+        let marks = marked.filter_map(|entry| Some((TreePath::new(entry.path).ok()?, entry.mark))).collect();
+        Ok(Self { tree: Trees::of(&tracked, batch)?.staged(), stages, marks })
     }
 
     fn of_snapshot(
@@ -134,7 +135,7 @@ impl Repository {
 
     fn difference(&self, index: &Index, plan: &RollbackPlan, then: &Staging) -> Result<Difference> {
         let mut batch = Batch::new(self)?;
-        let now = Staging::of_index(index, &mut batch)?;
+        let now = Staging::of_index(index, self.format(), &mut batch)?;
         Difference::between(&|id| batch.read(id), &now, then, plan)
     }
 }

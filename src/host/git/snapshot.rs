@@ -5,10 +5,10 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
 };
 
-use git2::ObjectType;
+use git2::{ObjectFormat, ObjectType};
 
 use crate::{
     host::{
@@ -19,9 +19,11 @@ use crate::{
             attributes::{Asked, Attributes},
             batch::{Batch, Leaf, tree_id},
             content::{Answer, Keep, Question, hash},
+            entries::{Mark, Tracked},
             oid,
             stat_cache::StatCache,
-            walk::{FileMode, Findings, Found, Mark, New, Tracked, stage, walk},
+            trees::{Edit, Trees},
+            walk::{FileMode, Findings, Found, New, walk},
         },
     },
     model::{
@@ -112,17 +114,24 @@ impl Repository {
         let hashed = hash_findings(self, environment, (&tracked, &found), &over.paths, &mut cache, &mut batch)?;
         cache.write();
 
-        let kept: Vec<Leaf<'_>> = hashed.leaves.iter().filter(|leaf| !over.paths.contains(leaf.path)).copied().collect();
-        let ([tree, index], top) = batch.two_trees([&kept, &staged_leaves(&tracked)])?;
+        let trees = Trees::of(&tracked, &mut batch)?;
+        let kept: Vec<Edit<'_>> = hashed.edits.iter().filter(|edit| !over.paths.contains(edit.path)).copied().collect();
+        let built = trees.with(&kept)?;
         // Where no limit held, the tree that was just built has all that evidence is bound to.
-        let evidence = tree_id(&outside_claude(if over.paths.is_empty() { &top } else { &hashed.leaves }), self.format())?;
-        let carried = Carried { index, unmerged: unmerged(&tracked, &mut batch)? };
-        let manifest = manifest(&tracked, &found, &hashed);
+        let evidence = if over.paths.is_empty() {
+            evidence(&built.top, self.format())
+        } else {
+            evidence(&trees.with(&hashed.edits)?.top, self.format())
+        }?;
+        let tree = built.add_to(&mut batch)?;
+        let carried = Carried { index: trees.staged(), unmerged: unmerged(&tracked, &mut batch)? };
+        let manifest = manifest(&tracked, &found, &hashed, FileMode::of(self)?);
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let untracked = hashed.new.saturating_sub(count(over.paths.len()));
         let counts = Counts {
-            paths: count(kept.len()),
+            paths: hashed.tracked + untracked,
             changed: hashed.changed,
-            untracked: count(kept.len()).saturating_sub(hashed.tracked),
+            untracked,
             left_out: count(manifest.left_out.len()),
             ignored: count(manifest.ignored.len()),
         };
@@ -147,7 +156,7 @@ impl Repository {
         let all = found.new.iter().map(|new| new.path.clone()).collect();
         let (mut batch, mut cache) = (Batch::new(self)?, StatCache::read(self));
         let hashed = hash_findings(self, environment, (&tracked, &found), &all, &mut cache, &mut batch)?;
-        Ok(oid(tree_id(&outside_claude(&hashed.leaves), self.format())?))
+        Ok(oid(evidence(&Trees::of(&tracked, &mut batch)?.with(&hashed.edits)?.top, self.format())?))
     }
 
     /// What [`Self::tree_outside_claude`] would answer with exactly the files of a commit or tree.
@@ -258,21 +267,22 @@ fn by(signature: &Signature) -> String {
     )
 }
 
-fn outside_claude<'a>(leaves: &[Leaf<'a>]) -> Vec<Leaf<'a>> {
-    let inside = |path: &[u8]| path.strip_prefix(b".claude").is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
-    leaves.iter().filter(|leaf| !inside(leaf.path)).copied().collect()
+/// The id that evidence is bound to, of a tree with these entries.
+fn evidence(top: &[Leaf<'_>], format: ObjectFormat) -> Result<git2::Oid> {
+    let outside: Vec<Leaf<'_>> = top.iter().filter(|leaf| leaf.path != b".claude").copied().collect();
+    tree_id(&outside, format)
 }
 
-/// Every path of the work tree with its content, and what was seen on the way.
+/// What the work tree has otherwise than the index, by path, and what was seen on the way.
 struct Hashed<'a> {
-    leaves: Vec<Leaf<'a>>,
-    /// How many of them the index has.
+    edits: Vec<Edit<'a>>,
+    /// How many paths of the index are there.
     tracked: u64,
+    /// How many paths are there that the index does not have.
+    new: u64,
     /// Tracked paths that are not as the index says.
     changed: u64,
     unreadable: Vec<&'a [u8]>,
-    /// Files with the mode that was recorded and their permission bits.
-    bits: Vec<(&'a [u8], u32, u32)>,
 }
 
 fn hash_findings<'a>(
@@ -284,14 +294,14 @@ fn hash_findings<'a>(
     batch: &mut Batch<'_>,
 ) -> Result<Hashed<'a>> {
     let says_attributes = |path: &[u8]| path == b".gitattributes" || path.ends_with(b"/.gitattributes");
-    let in_tree = tracked.entries.iter().any(|entry| says_attributes(&entry.path))
-        || found.new.iter().any(|new| says_attributes(&new.path));
+    let in_tree =
+        (0..tracked.len()).any(|at| says_attributes(tracked.path(at))) || found.new.iter().any(|new| says_attributes(&new.path));
     let attributes = Attributes::new(repository, environment, if in_tree { Asked::PerPath } else { Asked::Never })?;
     let file_mode = FileMode::of(repository)?;
     let mut questions: Vec<Question<'_>> = Vec::with_capacity(found.differing.len() + found.new.len());
     for (&at, &what) in &found.differing {
-        let entry = &tracked.entries[at];
-        questions.push(Question { path: &entry.path, found: what, indexed: Some(entry.id), keep: Keep::Content });
+        let entry = tracked.get(at);
+        questions.push(Question { path: entry.path, found: what, indexed: Some(entry.oid), keep: Keep::Content });
     }
     for new in &found.new {
         let keep = if id_only.contains(&new.path) { Keep::IdOnly } else { Keep::Content };
@@ -299,72 +309,65 @@ fn hash_findings<'a>(
     }
     let answers = hash(repository, &questions, &attributes, cache, batch)?;
     let (tracked_answers, new_answers) = answers.split_at(found.differing.len());
-    let differing: HashMap<usize, (Found, Answer)> =
-        found.differing.iter().zip(tracked_answers).map(|((&at, &what), &answer)| (at, (what, answer))).collect();
 
-    let gone: HashSet<usize> = found.gone.iter().copied().collect();
-    let new_paths: HashSet<&[u8]> = found.new.iter().map(|new| &*new.path).collect();
-    let mut hashed = Hashed { leaves: Vec::new(), tracked: 0, changed: 0, unreadable: Vec::new(), bits: Vec::new() };
-    let mut modes = vec![0; tracked.entries.len()];
+    let mut hashed = Hashed { edits: Vec::new(), tracked: 0, new: 0, changed: 0, unreadable: Vec::new() };
     let record = |what: &Found, indexed| match what {
         Found::File(stat) => file_mode.record(stat.mode, indexed),
         Found::Link(_) => Mode::Link.bits(),
         Found::Repository(_) => Mode::Submodule.bits(),
     };
-    for (at, entry) in tracked.entries.iter().enumerate() {
-        let path: &[u8] = &entry.path;
-        let displaced = tracked.is_not_looked_at(at) && parents(path).any(|parent| new_paths.contains(parent));
-        if displaced || gone.contains(&at) {
-            hashed.changed += 1;
-            continue;
-        }
-        let (mode, oid) = match differing.get(&at) {
-            None => (entry.mode, entry.id),
-            Some((what, Answer::Holds(oid))) => (record(what, Some(entry.mode)), *oid),
-            Some((_, Answer::Unreadable)) => {
-                hashed.unreadable.push(path);
-                (entry.mode, entry.id)
-            }
-            Some((_, Answer::Gone)) => {
-                hashed.changed += 1;
-                continue;
-            }
-        };
-        modes[at] = mode;
-        hashed.changed += u64::from((mode, oid) != (entry.mode, entry.id));
-        hashed.leaves.push(Leaf { path, mode, oid });
+    // What the index has as not looked at goes where something new stands in place of a directory above it.
+    let displaced = found.new.iter().flat_map(|new| {
+        let below = tracked.below(&[&new.path[..], b"/"].concat(), 0..tracked.len());
+        below.filter(|at| tracked.is_not_looked_at(*at))
+    });
+    for at in found.gone.iter().copied().chain(displaced) {
+        hashed.edits.push(Edit { path: tracked.path(at), becomes: None });
     }
-    hashed.tracked = u64::try_from(hashed.leaves.len()).unwrap_or(u64::MAX);
-    hashed.bits.extend(found.bits.iter().map(|&(at, bits)| (&*tracked.entries[at].path, modes[at], bits)));
+    let mut gone = hashed.edits.len();
+    for ((&at, what), answer) in found.differing.iter().zip(tracked_answers) {
+        let entry = tracked.get(at);
+        let indexed = (entry.mode, entry.oid);
+        let becomes = match answer {
+            Answer::Holds(oid) => Some((record(what, Some(entry.mode)), *oid)),
+            Answer::Unreadable => {
+                hashed.unreadable.push(entry.path);
+                Some(indexed)
+            }
+            Answer::Gone => None,
+        };
+        gone += usize::from(becomes.is_none());
+        hashed.changed += u64::from(becomes.is_some_and(|becomes| becomes != indexed));
+        if becomes != Some(indexed) || !entry.mark.is_staged() {
+            hashed.edits.push(Edit { path: entry.path, becomes });
+        }
+    }
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    hashed.changed += count(gone);
+    hashed.tracked = count(tracked.len() - gone);
+    // What was not reached, for want of the right to, stays as the index has it.
+    for at in tracked.not_staged() {
+        if !found.differing.contains_key(&at) && found.gone.binary_search(&at).is_err() {
+            let entry = tracked.get(at);
+            hashed.edits.push(Edit { path: entry.path, becomes: Some((entry.mode, entry.oid)) });
+        }
+    }
     for (new, answer) in found.new.iter().zip(new_answers) {
         match answer {
             Answer::Holds(oid) => {
-                let mode = record(&new.found, None);
-                hashed.leaves.push(Leaf { path: &new.path, mode, oid: *oid });
-                if let Found::File(stat) = new.found {
-                    hashed.bits.push((&new.path, mode, stat.mode & 0o7777));
-                }
+                hashed.new += 1;
+                hashed.edits.push(Edit { path: &new.path, becomes: Some((record(&new.found, None), *oid)) });
             }
             Answer::Unreadable => hashed.unreadable.push(&new.path),
             Answer::Gone => {}
         }
     }
-    hashed.leaves.sort_unstable_by_key(|leaf| leaf.path);
+    hashed.edits.sort_unstable_by_key(|edit| edit.path);
     Ok(hashed)
 }
 
 fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at])
-}
-
-/// What stage 0 of an index holds.
-pub(in crate::host::git) fn staged_leaves(tracked: &Tracked) -> Vec<Leaf<'_>> {
-    let is_staged = |mark: &Mark| match mark {
-        Mark::Plain | Mark::SkipWorktree | Mark::AssumeUnchanged => true,
-        Mark::IntentToAdd | Mark::Unmerged => false,
-    };
-    let staged = tracked.entries.iter().zip(&tracked.marks).filter(|(_, mark)| is_staged(mark));
-    staged.map(|(entry, _)| Leaf { path: &entry.path, mode: entry.mode, oid: entry.id }).collect()
 }
 
 /// The trees of what a merge left open, with their stages.
@@ -374,8 +377,8 @@ fn unmerged(tracked: &Tracked, batch: &mut Batch<'_>) -> Result<Vec<(u16, git2::
         let leaves: Vec<Leaf<'_>> = tracked
             .unmerged
             .iter()
-            .filter(|entry| stage(entry) == wanted)
-            .map(|entry| Leaf { path: &entry.path, mode: entry.mode, oid: entry.id })
+            .filter(|stage| stage.number == wanted)
+            .map(|stage| Leaf { path: &stage.path, mode: stage.mode, oid: stage.oid })
             .collect();
         if !leaves.is_empty() {
             unmerged.push((wanted, batch.tree(&leaves)?));
@@ -384,32 +387,48 @@ fn unmerged(tracked: &Tracked, batch: &mut Batch<'_>) -> Result<Vec<(u16, git2::
     Ok(unmerged)
 }
 
-fn manifest(tracked: &Tracked, found: &Findings, hashed: &Hashed<'_>) -> Manifest {
-    let marked = |wanted: Mark| {
-        let entries = tracked.entries.iter().zip(&tracked.marks).filter(move |(_, mark)| **mark == wanted);
-        entries.filter_map(|(entry, _)| TreePath::new(&*entry.path).ok()).collect::<Vec<_>>()
+fn manifest(tracked: &Tracked, found: &Findings, hashed: &Hashed<'_>, file_mode: FileMode) -> Manifest {
+    let (mut skip_worktree, mut assume_unchanged, mut intent_to_add) = (Vec::new(), Vec::new(), Vec::new());
+    for at in 0..tracked.len() {
+        let list = match tracked.mark(at) {
+            Mark::Plain | Mark::Unmerged => continue,
+            Mark::SkipWorktree => &mut skip_worktree,
+            Mark::AssumeUnchanged => &mut assume_unchanged,
+            Mark::IntentToAdd => &mut intent_to_add,
+        };
+        list.extend(TreePath::new(tracked.path(at)).ok());
+    }
+    let new_files = || {
+        found.new.iter().filter_map(|new| match new.found {
+            Found::File(stat) => {
+                let is_run = file_mode.record(stat.mode, None) == Mode::Executable.bits();
+                Some((&*new.path, is_run, stat.mode & 0o7777))
+            }
+            Found::Link(_) | Found::Repository(_) => None,
+        })
     };
-    let is_run = |mode: u32| mode == Mode::Executable.bits();
+    let mut tallies = [Tally::default(), Tally::default(), Tally::default()];
+    let [files, executables, directories] = &mut tallies;
+    for seen in &found.bits {
+        if seen.is_run { &mut *executables } else { &mut *files }.add(seen.bits);
+    }
+    new_files().for_each(|(_, is_run, bits)| if is_run { &mut *executables } else { &mut *files }.add(bits));
+    found.directory_bits.iter().for_each(|(_, bits)| directories.add(*bits));
     let default = UsualBits::default();
-    let usual_of = |bits: &mut dyn Iterator<Item = u32>, otherwise: Bits| {
-        let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
-        bits.for_each(|bits| *counts.entry(bits).or_default() += 1);
-        counts
-            .into_iter()
-            .max_by_key(|(bits, count)| (*count, *bits == otherwise.get()))
-            .map_or(otherwise, |(bits, _)| Bits::of(bits))
-    };
-    let of_mode = |run: bool| hashed.bits.iter().filter(move |(_, mode, _)| is_run(*mode) == run).map(|(_, _, bits)| *bits);
     let usual = UsualBits {
-        file: usual_of(&mut of_mode(false), default.file),
-        executable: usual_of(&mut of_mode(true), default.executable),
-        directory: usual_of(&mut found.directory_bits.iter().map(|(_, bits)| *bits), default.directory),
+        file: files.most(default.file),
+        executable: executables.most(default.executable),
+        directory: directories.most(default.directory),
     };
-    let files =
-        hashed.bits.iter().filter(|(_, mode, bits)| *bits != if is_run(*mode) { usual.executable } else { usual.file }.get());
+    let is_unusual = |is_run: bool, bits: u32| bits != if is_run { usual.executable } else { usual.file }.get();
+    let unread: HashSet<&[u8]> = hashed.unreadable.iter().copied().collect();
+    // A mode that could not be recorded says nothing about the bits.
+    let is_listed = |path: &[u8], is_run, bits| is_unusual(is_run, bits) || (!unread.is_empty() && unread.contains(path));
+    let files = found.bits.iter().map(|seen| (tracked.path(seen.at), seen.is_run, seen.bits)).chain(new_files());
     let directories = found.directory_bits.iter().filter(|(_, bits)| *bits != usual.directory.get());
     let permissions = files
-        .map(|(path, _, bits)| (ListedPath::single(*path), Bits::of(*bits)))
+        .filter(|(path, is_run, bits)| is_listed(path, *is_run, *bits))
+        .map(|(path, _, bits)| (ListedPath::single(path), Bits::of(bits)))
         .chain(directories.map(|(path, bits)| (ListedPath::directory(&**path), Bits::of(*bits))))
         .collect();
     let unreadable =
@@ -422,10 +441,29 @@ fn manifest(tracked: &Tracked, found: &Findings, hashed: &Hashed<'_>) -> Manifes
         usual,
         permissions,
         empty_directories: found.empty.iter().filter_map(|path| TreePath::new(&**path).ok()).collect(),
-        skip_worktree: marked(Mark::SkipWorktree),
-        assume_unchanged: marked(Mark::AssumeUnchanged),
-        intent_to_add: marked(Mark::IntentToAdd),
+        skip_worktree,
+        assume_unchanged,
+        intent_to_add,
         ..Manifest::default()
+    }
+}
+
+/// How often permission bits were seen.
+#[derive(Default)]
+struct Tally(Vec<(u32, usize)>);
+
+impl Tally {
+    fn add(&mut self, bits: u32) {
+        match self.0.iter_mut().find(|(known, _)| *known == bits) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((bits, 1)),
+        }
+    }
+
+    /// The bits that were seen most often; `otherwise` where several were or none.
+    fn most(&self, otherwise: Bits) -> Bits {
+        let most = self.0.iter().max_by_key(|(bits, count)| (*count, *bits == otherwise.get(), *bits));
+        most.map_or(otherwise, |(bits, _)| Bits::of(*bits))
     }
 }
 

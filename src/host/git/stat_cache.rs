@@ -3,14 +3,16 @@
 //!
 //! Derived: it may be deleted at any time, and is not trusted for a file that may have changed within the clock's tick.
 
-use std::{collections::HashMap, fs, path::PathBuf};
+use std::{collections::HashMap, io::BufWriter, path::PathBuf};
 
 use git2::{IndexEntry, IndexTime, ObjectFormat};
+use tempfile::NamedTempFile;
 
 use crate::host::{
-    Doing as _, Result,
+    Doing as _, Error, Result,
     git::{
-        Repository, Tried as _,
+        Repository,
+        entries::{Tracked, times_as_index},
         walk::{Moment, Stat},
     },
     store::{layout::Private, write::make_directory},
@@ -23,39 +25,31 @@ const WORTH: (usize, u64) = (64, 1 << 20);
 pub(in crate::host::git) struct StatCache {
     path: PathBuf,
     format: ObjectFormat,
-    written: Moment,
-    known: HashMap<Vec<u8>, IndexEntry>,
+    known: Option<Tracked>,
     learned: HashMap<Vec<u8>, (Stat, git2::Oid)>,
-    used: Vec<Vec<u8>>,
+    /// Numbers of what is known and worth keeping.
+    used: Vec<usize>,
 }
 
 impl StatCache {
     /// Reads the cache of this work tree; an empty one when there is none or it cannot be read.
     pub(in crate::host::git) fn read(repository: &Repository) -> Self {
-        let raw = &repository.raw;
         let name = repository.worktree_name().map_or_else(|| "stat".to_owned(), |name| format!("stat-{name}"));
-        let path = Private::of(raw.commondir()).cache().join(name);
-        let format = repository.format();
-        let mut cache = Self { path, format, written: (0, 0), known: HashMap::new(), learned: HashMap::new(), used: Vec::new() };
-        cache.load();
-        cache
-    }
-
-    fn load(&mut self) {
-        let Ok(stat) = rustix::fs::stat(&self.path) else { return };
-        let Ok(index) = git2::Index::open_ext(&self.path, self.format) else { return };
-        self.written = Stat::of(&stat).modified;
-        self.known = index.iter().map(|entry| (entry.path.clone(), entry)).collect();
+        let path = Private::of(repository.raw.commondir()).cache().join(name);
+        let known = Tracked::checked(&path, repository.format()).ok().flatten();
+        Self { path, format: repository.format(), known, learned: HashMap::new(), used: Vec::new() }
     }
 
     /// The blob that the file at `path` holds, when its times prove it.
     pub(in crate::host::git) fn find(&self, path: &[u8], stat: &Stat) -> Option<git2::Oid> {
-        self.known.get(path).filter(|entry| stat.proves(entry, self.written)).map(|entry| entry.id)
+        let known = self.known.as_ref()?;
+        let at = known.find(path).filter(|at| known.is_clean(*at, stat))?;
+        Some(known.get(at).oid)
     }
 
     /// Notes that an answer of [`Self::find`] is worth keeping.
-    pub(in crate::host::git) fn keep(&mut self, path: Vec<u8>) {
-        self.used.push(path);
+    pub(in crate::host::git) fn keep(&mut self, path: &[u8]) {
+        self.used.extend(self.known.as_ref().and_then(|known| known.find(path)));
     }
 
     /// Notes what a file held when it had these times.
@@ -66,28 +60,28 @@ impl StatCache {
     /// Writes the cache when enough was learned; a failure only costs time later.
     pub(in crate::host::git) fn write(self) {
         let bytes: u64 = self.learned.values().map(|(stat, _)| stat.size).sum();
-        if self.learned.len() >= WORTH.0 || bytes >= WORTH.1 {
+        // A long cache is written again when a part of it is new, a short one soon.
+        let is_worth_it = self.learned.len() >= WORTH.0.max(self.used.len() / 8) || bytes >= WORTH.1.max(self.bytes_kept() / 8);
+        if is_worth_it {
             drop(self.try_write());
         }
     }
 
-    fn try_write(mut self) -> Result<()> {
-        if let Some(directory) = self.path.parent() {
-            make_directory(directory)?;
+    fn bytes_kept(&self) -> u64 {
+        self.known.as_ref().map_or(0, |known| self.used.iter().map(|at| u64::from(known.size(*at))).sum())
+    }
+
+    fn try_write(self) -> Result<()> {
+        let directory = self.path.parent().ok_or_else(|| Error::at("write", &self.path, "it is in no directory"))?;
+        make_directory(directory)?;
+        let mut new = self.known.map_or_else(|| Tracked::empty(self.format), |known| known.only(&self.used));
+        for (path, (stat, oid)) in self.learned {
+            new.push(&path, times_as_index(&stat), oid);
         }
-        let draft = self.path.with_extension(format!("{}", std::process::id()));
-        let doing = || "write the cache of file times";
-        let mut index = git2::Index::open_ext(&draft, self.format).tried(doing())?;
-        index.clear().tried(doing())?;
-        let kept = self.used.iter().filter_map(|path| self.known.remove(path));
-        let learned = self.learned.into_iter().map(|(path, (stat, oid))| entry(path, &stat, 0o100_644, oid));
-        let mut entries: Vec<IndexEntry> = kept.chain(learned).collect();
-        entries.sort_unstable_by(|left, right| left.path.cmp(&right.path));
-        for entry in &entries {
-            index.add(entry).tried(doing())?;
-        }
-        index.write().tried(doing())?;
-        fs::rename(&draft, &self.path).doing(doing(), &self.path)
+        // Not synced: it may be lost, and its checksum says when it is not whole.
+        let draft = NamedTempFile::new_in(directory).doing("write below", directory)?;
+        new.write(BufWriter::new(draft.as_file())).doing("write", &self.path)?;
+        draft.persist(&self.path).map_err(|failed| failed.error).doing("write", &self.path).map(drop)
     }
 }
 

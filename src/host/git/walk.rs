@@ -4,8 +4,9 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    ffi::{CStr, CString, OsStr},
+    ffi::{CStr, OsStr},
     fs,
+    mem::MaybeUninit,
     os::{
         fd::{AsFd, OwnedFd},
         unix::ffi::OsStrExt as _,
@@ -14,9 +15,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use git2::{IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag};
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode as Permissions, OFlags, fstat, openat, statat},
+    fs::{AtFlags, FileType, Mode as Permissions, OFlags, RawDir, fstat, openat, statat},
     io::Errno,
 };
 
@@ -24,7 +24,7 @@ use crate::{
     host::{
         Doing as _, Error, Result,
         environment::Environment,
-        git::{Repository, Tried as _},
+        git::{Repository, Tried as _, entries::Tracked},
     },
     model::{
         change::TreePath,
@@ -71,108 +71,54 @@ impl Stat {
     }
 
     /// Whether an entry of an index shows the same times, size and inode.
-    pub(in crate::host::git) fn is_that_of(&self, entry: &IndexEntry) -> bool {
-        let same = |entry: git2::IndexTime, own: Moment| {
-            let seconds = i64::from(entry.seconds()) & 0xffff_ffff == own.0 & 0xffff_ffff;
-            seconds && (entry.nanoseconds() == 0 || entry.nanoseconds() == own.1)
+    pub(in crate::host::git) fn is_that_of(&self, recorded: impl Into<Recorded>) -> bool {
+        let recorded = recorded.into();
+        let same = |recorded: (u32, u32), own: Moment| {
+            let seconds = i64::from(recorded.0) == own.0 & 0xffff_ffff;
+            seconds && (recorded.1 == 0 || recorded.1 == own.1)
         };
         #[expect(clippy::cast_possible_truncation, reason = "the index keeps the low 32 bits")]
         let (size, inode) = (self.size as u32, self.inode as u32);
-        same(entry.mtime, self.modified) && same(entry.ctime, self.changed) && entry.file_size == size && entry.ino == inode
+        let times = same(recorded.modified, self.modified) && same(recorded.changed, self.changed);
+        times && recorded.size == size && recorded.inode == inode
     }
 
     /// Whether an entry of an index that was written at `written` proves that the content is still the entry's.
-    pub(in crate::host::git) fn proves(&self, entry: &IndexEntry, written: Moment) -> bool {
+    pub(in crate::host::git) fn proves(&self, recorded: impl Into<Recorded>, written: Moment) -> bool {
+        let recorded = recorded.into();
         let nanoseconds = |moment: Moment| i128::from(moment.0) * 1_000_000_000 + i128::from(moment.1);
-        let modified = (i64::from(entry.mtime.seconds()), entry.mtime.nanoseconds());
+        let modified = (i64::from(recorded.modified.0.cast_signed()), recorded.modified.1);
         // Without nanoseconds in the entry its second has to be over.
         let settled = if modified.1 == 0 {
             modified.0 < written.0
         } else {
             nanoseconds(modified) + TICK_NANOSECONDS < nanoseconds(written)
         };
-        settled && self.is_that_of(entry)
+        settled && self.is_that_of(recorded)
     }
 }
 
-/// How an entry of the index is to be taken.
+/// What an entry of an index keeps of a file's times, size and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host::git) enum Mark {
-    Plain,
-    SkipWorktree,
-    AssumeUnchanged,
-    IntentToAdd,
-    Unmerged,
+pub(in crate::host::git) struct Recorded {
+    modified: (u32, u32),
+    changed: (u32, u32),
+    size: u32,
+    inode: u32,
 }
 
-/// The index as the walk compares with it: one entry a path, sorted.
-pub(in crate::host::git) struct Tracked {
-    pub(in crate::host::git) entries: Vec<IndexEntry>,
-    pub(in crate::host::git) marks: Vec<Mark>,
-    /// Stages 1 to 3 of paths that a merge left open.
-    pub(in crate::host::git) unmerged: Vec<IndexEntry>,
-    written: Moment,
-}
-
-/// The stage of an entry of the index.
-pub(in crate::host::git) fn stage(entry: &IndexEntry) -> u16 {
-    entry.flags >> 12 & 3
-}
-
-impl Tracked {
-    pub(in crate::host::git) fn read(repository: &Repository) -> Result<Self> {
-        let path = repository.index_path();
-        let written = match rustix::fs::stat(&path) {
-            Ok(stat) => Stat::of(&stat).modified,
-            Err(Errno::NOENT) => (0, 0),
-            Err(error) => return Err(Error::at("read the index", &path, std::io::Error::from(error))),
-        };
-        Ok(Self::of(&repository.index()?, written))
-    }
-
-    /// The entries of an index whose file was last written at `written`.
-    pub(in crate::host::git) fn of(index: &git2::Index, written: Moment) -> Self {
-        let (mut entries, mut marks, mut unmerged) =
-            (Vec::with_capacity(index.len()), Vec::with_capacity(index.len()), Vec::new());
-        for entry in index.iter() {
-            let extended = IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended);
-            let mark = if stage(&entry) != 0 {
-                unmerged.push(copy(&entry));
-                if entries.last().is_some_and(|last: &IndexEntry| last.path == entry.path) {
-                    continue;
-                }
-                Mark::Unmerged
-            } else if extended.is_skip_worktree() {
-                Mark::SkipWorktree
-            } else if IndexEntryFlag::from_bits_truncate(entry.flags).is_valid() {
-                Mark::AssumeUnchanged
-            } else if extended.is_intent_to_add() {
-                Mark::IntentToAdd
-            } else {
-                Mark::Plain
-            };
-            entries.push(entry);
-            marks.push(mark);
-        }
-        Self { entries, marks, unmerged, written }
-    }
-
-    /// Whether the entry is taken as the index has it, whatever is on disk.
-    pub(in crate::host::git) fn is_not_looked_at(&self, at: usize) -> bool {
-        match self.marks[at] {
-            Mark::SkipWorktree | Mark::AssumeUnchanged => true,
-            Mark::Plain | Mark::IntentToAdd | Mark::Unmerged => false,
-        }
-    }
-
-    fn is_clean(&self, at: usize, stat: &Stat) -> bool {
-        self.marks[at] == Mark::Plain && stat.proves(&self.entries[at], self.written)
+impl From<&git2::IndexEntry> for Recorded {
+    fn from(entry: &git2::IndexEntry) -> Self {
+        let time = |time: git2::IndexTime| (time.seconds().cast_unsigned(), time.nanoseconds());
+        Self { modified: time(entry.mtime), changed: time(entry.ctime), size: entry.file_size, inode: entry.ino }
     }
 }
 
-/// A copy of an entry of the index.
-pub(in crate::host::git) fn copy(entry: &IndexEntry) -> IndexEntry {
-    IndexEntry { path: entry.path.clone(), ..*entry }
+impl From<&gix_index::entry::Stat> for Recorded {
+    fn from(stat: &gix_index::entry::Stat) -> Self {
+        let time = |time: gix_index::entry::stat::Time| (time.secs, time.nsecs);
+        Self { modified: time(stat.mtime), changed: time(stat.ctime), size: stat.size, inode: stat.ino }
+    }
 }
 
 /// What stands at a path.
@@ -193,6 +139,21 @@ pub(in crate::host::git) struct New {
     pub(in crate::host::git) root: usize,
 }
 
+/// The permission bits of the file of an entry.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::host::git) struct Seen {
+    pub(in crate::host::git) at: usize,
+    pub(in crate::host::git) bits: u32,
+    /// Whether git records that it can be run.
+    pub(in crate::host::git) is_run: bool,
+}
+
+impl Seen {
+    fn of(at: usize, stat: &Stat, recorded: u32) -> Self {
+        Self { at, bits: stat.mode & 0o7777, is_run: recorded == 0o100_755 }
+    }
+}
+
 /// What the walk found.
 #[derive(Default)]
 pub(in crate::host::git) struct Findings {
@@ -205,7 +166,7 @@ pub(in crate::host::git) struct Findings {
     pub(in crate::host::git) left_out: Vec<LeftOut>,
     pub(in crate::host::git) empty: Vec<Vec<u8>>,
     /// Permission bits of entries of the index that are there.
-    pub(in crate::host::git) bits: Vec<(usize, u32)>,
+    pub(in crate::host::git) bits: Vec<Seen>,
     pub(in crate::host::git) directory_bits: Vec<(Vec<u8>, u32)>,
     pub(in crate::host::git) rules: Vec<OuterRules>,
 }
@@ -360,7 +321,7 @@ pub(in crate::host::git) fn walk(
     };
     let place = Place {
         path: Vec::new(),
-        entries: 0..tracked.entries.len(),
+        entries: 0..tracked.len(),
         rules: outermost(&rules, case),
         within: Within::Tracked,
         walk: &walk,
@@ -384,9 +345,8 @@ fn include(walk: &Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()>
     let mut prefix = path.as_bytes().to_owned();
     let within = Within::New(prefix.len());
     prefix.push(b'/');
-    let start = walk.tracked.entries.partition_point(|entry| entry.path < prefix);
-    let length = walk.tracked.entries[start..].partition_point(|entry| entry.path.starts_with(&prefix));
-    let place = Place { path: prefix, entries: start..start + length, rules: Rules::default(), within, walk };
+    let entries = walk.tracked.below(&prefix, 0..walk.tracked.len());
+    let place = Place { path: prefix, entries, rules: Rules::default(), within, walk };
     rayon::scope(|scope| place.enter(scope));
     let more = walk.finish()?;
     found.ignored.retain(|listed| !listed.path().is_some_and(|listed| listed.is_below(path)));
@@ -406,10 +366,29 @@ impl Walk<'_> {
     }
 }
 
-/// An open directory and what is in it, by name.
+/// An open directory and what is in it.
 struct Opened {
     directory: OwnedFd,
-    names: Vec<(CString, FileType)>,
+    names: Names,
+}
+
+/// Names of a directory, kept in one piece.
+#[derive(Default)]
+struct Names {
+    text: Vec<u8>,
+    /// Where each begins, and what it names.
+    list: Vec<(usize, FileType)>,
+}
+
+impl Names {
+    fn push(&mut self, name: &CStr, kind: FileType) {
+        self.list.push((self.text.len(), kind));
+        self.text.extend_from_slice(name.to_bytes_with_nul());
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&CStr, FileType)> {
+        self.list.iter().filter_map(|&(start, kind)| Some((CStr::from_bytes_until_nul(&self.text[start..]).ok()?, kind)))
+    }
 }
 
 impl<'a> Place<'a> {
@@ -438,8 +417,10 @@ impl<'a> Place<'a> {
         let path: &[u8] = if self.path.is_empty() { b"." } else { &self.path };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = openat(&self.walk.root, path, flags, Permissions::empty())?;
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&directory)? {
+        let mut names = Names::default();
+        let mut buffer = [MaybeUninit::uninit(); 16 << 10];
+        let mut entries = RawDir::new(&directory, &mut buffer);
+        while let Some(entry) = entries.next() {
             let entry = entry?;
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b".." | b".git") {
@@ -452,7 +433,7 @@ impl<'a> Place<'a> {
                 },
                 kind => kind,
             };
-            names.push((name.to_owned(), kind));
+            names.push(name, kind);
         }
         Ok(Opened { directory, names })
     }
@@ -474,7 +455,7 @@ impl<'a> Place<'a> {
             Err(error) => return Err(Error::at("read the directory", &self.shown(), std::io::Error::from(error))),
         };
         if !self.path.is_empty() {
-            if names.is_empty() {
+            if names.list.is_empty() {
                 found.empty.push(self.name().to_owned());
             }
             let stat = fstat(&directory).map_err(std::io::Error::from).doing("look at", &self.shown())?;
@@ -482,7 +463,7 @@ impl<'a> Place<'a> {
         }
         let rules = self.rules_here(&directory, &names)?;
         let mut children = self.children();
-        for (name, kind) in &names {
+        for (name, kind) in names.all() {
             let known = children
                 .binary_search_by(|(child, _)| (*child).cmp(name.to_bytes()))
                 .ok()
@@ -490,17 +471,17 @@ impl<'a> Place<'a> {
             match known {
                 Some(Child::File(at)) => {
                     if !self.tracked_file(&directory, name, at, found)? {
-                        self.unknown(&directory, (name, *kind), &rules, found, scope)?;
+                        self.unknown(&directory, (name, kind), &rules, found, scope)?;
                     }
                 }
-                Some(Child::Directory(entries)) if *kind == FileType::Directory => {
+                Some(Child::Directory(entries)) if kind == FileType::Directory => {
                     self.tracked_directory(name.to_bytes(), entries, &rules).spawn(scope);
                 }
                 Some(Child::Directory(entries)) => {
                     self.all_gone(entries, found);
-                    self.unknown(&directory, (name, *kind), &rules, found, scope)?;
+                    self.unknown(&directory, (name, kind), &rules, found, scope)?;
                 }
-                None => self.unknown(&directory, (name, *kind), &rules, found, scope)?,
+                None => self.unknown(&directory, (name, kind), &rules, found, scope)?,
             }
         }
         for (_, child) in children {
@@ -514,12 +495,12 @@ impl<'a> Place<'a> {
 
     /// The entries of the index that lie here, by name; a directory's stand together.
     fn children(&self) -> Vec<(&'a [u8], Child)> {
-        let entries = &self.walk.tracked.entries;
+        let tracked = self.walk.tracked;
         let depth = self.path.len();
         let mut children = Vec::new();
         let mut at = self.entries.start;
         while at < self.entries.end {
-            let path: &'a [u8] = &entries[at].path;
+            let path: &'a [u8] = tracked.path(at);
             let rest = &path[depth..];
             match rest.iter().position(|&byte| byte == b'/') {
                 None => {
@@ -528,7 +509,7 @@ impl<'a> Place<'a> {
                 }
                 Some(length) => {
                     let prefix = &path[..=depth + length];
-                    let end = at + entries[at..self.entries.end].partition_point(|entry| entry.path.starts_with(prefix));
+                    let end = tracked.end_of(prefix, at..self.entries.end);
                     children.push((&rest[..length], Child::Directory(at..end)));
                     at = end;
                 }
@@ -538,8 +519,8 @@ impl<'a> Place<'a> {
         children
     }
 
-    fn rules_here(&self, directory: &OwnedFd, names: &[(CString, FileType)]) -> Result<Rules> {
-        let holds = names.iter().any(|(name, kind)| name.to_bytes() == b".gitignore" && *kind == FileType::RegularFile);
+    fn rules_here(&self, directory: &OwnedFd, names: &Names) -> Result<Rules> {
+        let holds = names.all().any(|(name, kind)| name.to_bytes() == b".gitignore" && kind == FileType::RegularFile);
         if !holds || self.within == Within::Ignored {
             return Ok(self.rules.clone());
         }
@@ -554,33 +535,33 @@ impl<'a> Place<'a> {
     /// Compares an entry of the index with what stands at its path; false when something else stands there.
     fn tracked_file(&self, directory: &OwnedFd, name: &CStr, at: usize, found: &mut Findings) -> Result<bool> {
         let tracked = self.walk.tracked;
-        let entry = &tracked.entries[at];
+        let indexed = tracked.mode(at);
         let Some(stat) = self.look(directory, name)? else {
             self.all_gone(at..at + 1, found);
             return Ok(true);
         };
         if tracked.is_not_looked_at(at) {
             if stat.file_type() == FileType::RegularFile {
-                found.bits.push((at, stat.mode & 0o7777));
+                found.bits.push(Seen::of(at, &stat, indexed));
             }
             return Ok(true);
         }
         match stat.file_type() {
             FileType::RegularFile => {
-                found.bits.push((at, stat.mode & 0o7777));
-                let mode = self.walk.file_mode.record(stat.mode, Some(entry.mode));
-                if mode != entry.mode || !tracked.is_clean(at, &stat) {
+                let mode = self.walk.file_mode.record(stat.mode, Some(indexed));
+                found.bits.push(Seen::of(at, &stat, mode));
+                if mode != indexed || !tracked.is_clean(at, &stat) {
                     found.differing.insert(at, Found::File(stat));
                 }
             }
             FileType::Symlink => {
-                if entry.mode != 0o120_000 || !tracked.is_clean(at, &stat) {
+                if indexed != 0o120_000 || !tracked.is_clean(at, &stat) {
                     found.differing.insert(at, Found::Link(stat));
                 }
             }
-            FileType::Directory if entry.mode == 0o160_000 => {
+            FileType::Directory if indexed == 0o160_000 => {
                 if let Nested::At(head) = self.nested(directory, name)
-                    && head != entry.id
+                    && head != tracked.get(at).oid
                 {
                     found.differing.insert(at, Found::Repository(head));
                 }

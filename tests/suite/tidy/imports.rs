@@ -15,6 +15,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["src/cli"]),
     ("flate2", &["src/host/git/pack"]),
     ("git2", &["src/host/git"]),
+    ("gix_index", &["src/host/git"]),
     ("jiff", &["src/model/time"]),
     ("libgit2_sys", &["src/host/git"]),
     ("libz_sys", &[]),

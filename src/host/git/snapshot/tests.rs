@@ -137,6 +137,24 @@ const CASES: &[(&str, Prepare)] = &[
         f.write("meant", "1\n");
         f.git(&["add", "-N", "meant"]);
     }),
+    ("split index", |f| {
+        f.git(&["update-index", "--split-index"]);
+        f.write("a/x", "other\n");
+        f.git(&["add", "a/x"]);
+        f.git(&["rm", "-q", "--cached", "c/z"]);
+        f.write("a/b/y", "changed\n");
+        f.write("new", "1\n");
+    }),
+    ("sparse index, a directory in one entry", |f| {
+        f.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "c"]);
+        f.write("c/z", "changed\n");
+        f.write("c/new", "1\n");
+    }),
+    ("sparse index, something stands at the directory", |f| {
+        f.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "c"]);
+        fs::create_dir(f.root().join("a")).unwrap();
+        f.write("c/z", "changed\n");
+    }),
     ("assume unchanged", |f| {
         f.git(&["update-index", "--assume-unchanged", "a/x"]);
         f.write("a/x", "hidden\n");
@@ -449,7 +467,7 @@ fn after_a_copy_of_the_clone_files_are_hashed_once() {
         let cache = StatCache::read(&copy);
         let stat = |found: &Found| if let Found::File(stat) = found { Some(*stat) } else { None };
         let known = found.differing.iter().filter(|(at, what)| {
-            stat(what).is_some_and(|stat| cache.find(&tracked.entries[**at].path, &stat) == Some(tracked.entries[**at].id))
+            stat(what).is_some_and(|stat| cache.find(tracked.path(**at), &stat) == Some(tracked.get(**at).oid))
         });
         (known.count(), found.differing.len())
     };
