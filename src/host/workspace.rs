@@ -338,7 +338,7 @@ impl Workspace {
         if let Some(repository) = self.repository.get() {
             return Ok(repository);
         }
-        let repository = Repository::open(&self.root)?;
+        let repository = Repository::open(&self.root, &self.environment)?;
         Ok(self.repository.get_or_init(|| repository))
     }
 }

@@ -14,6 +14,7 @@ use crate::{
             attributes::{Asked, Attributes},
             land::staged_side,
             oid,
+            open::commit_of_nested,
         },
         process::Stop,
     },
@@ -213,9 +214,8 @@ impl Repository {
             return Ok(Side { mode: Mode::Link, oid: self.write_blob(target.as_os_str().as_encoded_bytes())? });
         }
         if found.is_dir() {
-            let head = git2::Repository::open(&file).and_then(|repository| repository.refname_to_id("HEAD"));
-            return match head {
-                Ok(head) if base.is_none_or(|base| base.mode == Mode::Submodule) => {
+            return match commit_of_nested(&file, &self.environment) {
+                Ok(Some(head)) if base.is_none_or(|base| base.mode == Mode::Submodule) => {
                     Ok(Side { mode: Mode::Submodule, oid: oid(head) })
                 }
                 _ => Err(refused("it is a directory").into()),

@@ -50,7 +50,7 @@ impl Fixture {
     }
 
     pub(in crate::host::git) fn repository(&self) -> Repository {
-        Repository::open(&self.root).unwrap()
+        Repository::open(&self.root, &self.environment()).unwrap()
     }
 
     /// What the git program is started with, and what is handed in where an environment is asked for.
@@ -89,6 +89,13 @@ impl Fixture {
         assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.strip_suffix('\n').map(str::to_owned).unwrap_or(text)
+    }
+
+    /// Whether the git at hand is of this version or later.
+    pub(in crate::host::git) fn git_is(&self, wanted: [u32; 2]) -> bool {
+        let said = self.git(&["version"]);
+        let mut numbers = said.trim_start_matches("git version ").split('.').map(|part| part.parse().unwrap_or(0));
+        [numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)] >= wanted
     }
 
     pub(in crate::host::git) fn write(&self, path: &str, content: impl AsRef<[u8]>) {

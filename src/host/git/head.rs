@@ -6,8 +6,8 @@ use std::fs;
 
 use crate::{
     host::{
-        Result,
-        git::{Repository, Tried as _, oid},
+        Error, Result,
+        git::{RefStore, Repository, Tried as _},
     },
     model::{branch::Facts, id::Oid},
 };
@@ -93,13 +93,14 @@ impl Repository {
     /// # Errors
     /// Fails when HEAD cannot be read or its branch's name is not UTF-8.
     pub fn head(&self) -> Result<Head> {
-        let reference = self.raw.find_reference("HEAD").tried("read HEAD")?;
-        if let Some(target) = reference.symbolic_target().tried("read the branch that HEAD points at")? {
-            let name = target.strip_prefix("refs/heads/").unwrap_or(target).to_owned();
-            return Ok(Head::Branch { name, commit: self.find_ref(target)? });
+        if let Some(target) = self.symbolic_target("HEAD")? {
+            let name = target.strip_prefix("refs/heads/").unwrap_or(&target).to_owned();
+            return Ok(Head::Branch { name, commit: self.find_ref(&target)? });
         }
-        let commit = reference.peel_to_commit().tried("read the commit that HEAD points at")?;
-        Ok(Head::Detached { commit: oid(commit.id()) })
+        match self.find_ref("HEAD")? {
+            Some(commit) => Ok(Head::Detached { commit }),
+            None => Err(Error::while_doing("read HEAD", "it points at nothing")),
+        }
     }
 
     /// The git operation that is under way in this work tree; of several, the one that `git status` names first.
@@ -113,8 +114,17 @@ impl Repository {
             State::CherryPick | State::CherryPickSequence => Some(Operation::CherryPick),
             State::Revert | State::RevertSequence => Some(Operation::Revert),
             State::Bisect => Some(Operation::Bisect),
-            State::Clean => self.sequence(),
+            State::Clean => self.picking().or_else(|| self.sequence()),
         }
+    }
+
+    /// A pick or revert that a ref names which libgit2 does not see.
+    fn picking(&self) -> Option<Operation> {
+        if self.ref_store == RefStore::Library {
+            return None;
+        }
+        let marks = [("CHERRY_PICK_HEAD", Operation::CherryPick), ("REVERT_HEAD", Operation::Revert)];
+        marks.into_iter().find(|(mark, _)| matches!(self.find_ref(mark), Ok(Some(_)))).map(|(_, operation)| operation)
     }
 
     /// A row of picks or reverts between two of its commits leaves only its list of things to do.
@@ -144,8 +154,8 @@ impl Repository {
         let remotes: Vec<&str> = names.iter().filter_map(|name| name.ok().flatten()).collect();
         let remote_head = |remote: &&str| {
             let prefix = format!("refs/remotes/{remote}/");
-            let found = self.raw.find_reference(&format!("{prefix}HEAD")).ok()?;
-            found.symbolic_target().ok().flatten()?.strip_prefix(&prefix).map(str::to_owned)
+            let found = self.symbolic_target(&format!("{prefix}HEAD")).ok().flatten()?;
+            found.strip_prefix(&prefix).map(str::to_owned)
         };
         Ok(Facts {
             has_remote: !remotes.is_empty(),

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     host::{
         Result,
-        git::{Repository, Tried as _, moment, oid, raw_oid},
+        git::{RefStore, Repository, Tried as _, moment, oid, raw_oid},
     },
     model::{change::TreePath, id::Oid, time::Timestamp},
 };
@@ -207,6 +207,9 @@ impl Repository {
         if self.find_ref("refs/stash")?.is_none() {
             return Ok(Vec::new());
         }
+        if self.ref_store == RefStore::Program {
+            return self.reflog_by_program("refs/stash", MOST)?.iter().map(raw_oid).collect();
+        }
         let stash = self.raw.reflog("refs/stash").tried("read the stash entries")?;
         Ok(stash.iter().map(|entry| entry.id_new()).collect())
     }
@@ -218,7 +221,7 @@ impl Repository {
             tips.push((Holder::Head, raw_oid(head)?));
         }
         for (prefix, place) in [("refs/heads/", Holder::Branch as fn(String) -> Holder), ("refs/remotes/", Holder::Remote)] {
-            for (name, target) in self.list_refs(&format!("{prefix}*"))? {
+            for (name, target) in self.list_refs(&format!("{prefix}"))? {
                 let name = name.strip_prefix(prefix).unwrap_or(&name).to_owned();
                 tips.push((place(name), raw_oid(&target)?));
             }
@@ -229,11 +232,14 @@ impl Repository {
     }
 
     fn reflog_of_head(&self) -> Result<Vec<git2::Oid>> {
-        if !self.raw.reference_has_log("HEAD").tried("look for the reflog of HEAD")? {
-            return Ok(Vec::new());
-        }
-        let reflog = self.raw.reflog("HEAD").tried("read the reflog of HEAD")?;
-        let mut ids: Vec<git2::Oid> = reflog.iter().take(REFLOG).flat_map(|entry| [entry.id_new(), entry.id_old()]).collect();
+        let mut ids: Vec<git2::Oid> = match self.ref_store {
+            RefStore::Program => self.reflog_by_program("HEAD", REFLOG)?.iter().map(raw_oid).collect::<Result<_>>()?,
+            RefStore::Library if !self.raw.reference_has_log("HEAD").tried("look for the reflog of HEAD")? => Vec::new(),
+            RefStore::Library => {
+                let reflog = self.raw.reflog("HEAD").tried("read the reflog of HEAD")?;
+                reflog.iter().take(REFLOG).flat_map(|entry| [entry.id_new(), entry.id_old()]).collect()
+            }
+        };
         ids.sort();
         ids.dedup();
         ids.retain(|id| self.raw.find_commit(*id).is_ok());
@@ -416,7 +422,7 @@ mod tests {
         fixture.git(&["commit", "-q", "-m", "Drop"]);
         let url = format!("file://{}", fixture.root().display());
         fixture.git(&["clone", "-q", "--depth", "2", &url, "../shallow"]);
-        let shallow = Repository::open(&fixture.root().join("../shallow")).unwrap();
+        let shallow = Repository::open(&fixture.root().join("../shallow"), &fixture.environment()).unwrap();
         let versions = ["1\n", "3\n"].map(|content| version(&fixture, "note.md", content));
         assert_eq!(shallow.holders(&versions, None).unwrap(), [None, Some(Holder::Head)]);
         let deletions = shallow.deletions(&[path("note.md"), path("never.md")], None).unwrap();

@@ -105,7 +105,8 @@ impl Repository {
         variables.push(("GIT_PREFIX", String::new()));
         variables.extend(index.map(|index| ("GIT_INDEX_FILE", index.to_string_lossy().into_owned())));
         let arguments = [&["hook", "run", "--ignore-missing", name, "--"], arguments].concat();
-        let finished = self.run_git(&Call { arguments, allowed: Allowed::Hooks, variables }, environment, stop)?;
+        let finished =
+            self.run_git(&Call { arguments, allowed: Allowed::Hooks, variables, input: Vec::new() }, environment, stop)?;
         if finished.exit.is_success() {
             return Ok(());
         }

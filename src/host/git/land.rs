@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Doing as _, Result, failpoint,
-        git::{Repository, Tried as _, hash, oid, raw_oid, stat_cache, walk::Stat},
+        git::{RefStore, Repository, Tried as _, hash, oid, raw_oid, stat_cache, walk::Stat},
     },
     model::{
         change::{Change, Mode, Side, TreePath},
@@ -127,6 +127,12 @@ impl Repository {
     /// A git directory whose HEAD or rebase is on `branch`, this work tree's own included.
     fn used_in(&self, branch: &str) -> Option<PathBuf> {
         let common = self.raw.commondir().to_owned();
+        if self.ref_store == RefStore::Program
+            && let Some((place, _)) =
+                self.checked_out_by_program().unwrap_or_default().into_iter().find(|(_, used)| used == branch)
+        {
+            return Some(place);
+        }
         let linked = fs::read_dir(common.join("worktrees")).into_iter().flatten().flatten().map(|entry| entry.path());
         let says = |directory: &Path, file: &str, text: &str| {
             fs::read_to_string(directory.join(file)).is_ok_and(|content| content.trim_end() == text)

@@ -8,7 +8,7 @@ use std::fmt;
 use git2::{ObjectFormat, ObjectType};
 
 use crate::{
-    host::{Error, Result},
+    host::{Error, Result, environment::Environment},
     model::{id::Oid, refusal::Refusal, time::Timestamp},
 };
 
@@ -28,6 +28,7 @@ mod land;
 mod open;
 mod pack;
 mod program;
+mod program_refs;
 mod read;
 mod refs;
 mod restore;
@@ -61,6 +62,17 @@ pub use tags::{Annotation, Tag};
 /// One opened repository with its work tree.
 pub struct Repository {
     pub(in crate::host::git) raw: git2::Repository,
+    pub(in crate::host::git) environment: Environment,
+    pub(in crate::host::git) ref_store: RefStore,
+}
+
+/// Who reads and writes the refs of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) enum RefStore {
+    /// They are files, which libgit2 knows.
+    Library,
+    /// They are kept in another way, and only the git program knows how.
+    Program,
 }
 
 impl fmt::Debug for Repository {

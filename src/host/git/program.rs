@@ -10,7 +10,7 @@ use crate::{
     host::{
         Result,
         environment::Environment,
-        git::{Repository, Signature, Tried as _},
+        git::{Repository, Signature, Tried as _, open::open_raw},
         process::{self, Finished, Invocation, Program, Stop, Variables},
         secret::Secrets,
     },
@@ -45,6 +45,8 @@ pub(in crate::host::git) struct Call<'a> {
     pub(in crate::host::git) allowed: Allowed,
     /// More variables.
     pub(in crate::host::git) variables: Vec<(&'static str, String)>,
+    /// What it reads.
+    pub(in crate::host::git) input: Vec<u8>,
 }
 
 /// Settings that keep git from running things; the last word of each is what git's command line wants.
@@ -81,12 +83,13 @@ impl Repository {
         let mut program = Program::new(Invocation::words(words), self.root(), &variables, &secrets, stop);
         program.limit = if call.allowed == Allowed::Nothing { ANSWER } else { USERS_PROGRAM };
         program.kept = KEPT;
+        program.input = &call.input;
         process::run(&program, &mut |_| Ok(()))
     }
 
     /// What git answers on stdout.
     pub(in crate::host::git) fn ask_git(&self, arguments: &[&str], environment: &Environment) -> Result<String> {
-        let call = Call { arguments: arguments.to_vec(), allowed: Allowed::Nothing, variables: Vec::new() };
+        let call = Call { arguments: arguments.to_vec(), allowed: Allowed::Nothing, variables: Vec::new(), input: Vec::new() };
         let finished = self.run_git(&call, environment, &Stop::default())?;
         if finished.exit.is_success() {
             return Ok(finished.stdout.text().into_owned());
@@ -107,6 +110,7 @@ impl Repository {
             arguments: [&["commit-tree", "-S"], arguments].concat(),
             allowed: Allowed::Signing,
             variables: as_variables(author, committer),
+            input: Vec::new(),
         };
         let finished = self.run_git(&call, environment, stop)?;
         if finished.exit.is_success() {
@@ -122,7 +126,7 @@ impl Repository {
     fn filters_off(&self) -> Result<Vec<String>> {
         let mut names = filters_of(&self.raw)?;
         for submodule in self.raw.submodules().unwrap_or_default() {
-            if let Ok(inside) = submodule.open() {
+            if let Ok((inside, _)) = open_raw(&self.root().join(submodule.path())) {
                 names.extend(filters_of(&inside)?);
             }
         }

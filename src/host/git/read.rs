@@ -5,7 +5,7 @@
 use crate::{
     host::{
         Result,
-        git::{Repository, Tried as _, oid, raw_oid},
+        git::{RefStore, Repository, Tried as _, oid, raw_oid},
     },
     model::{
         change::{Mode, Side, TreePath},
@@ -32,6 +32,12 @@ impl Repository {
     /// Refuses what leads to nothing, to several objects or not to a commit.
     pub fn resolve(&self, revision: &str) -> Result<Oid> {
         let refused = |why: &str| Refusal::usage(format!("`{}` {why}", revision.escape_debug()));
+        if self.ref_store == RefStore::Program {
+            let wanted = format!("{revision}^{{commit}}");
+            let found = self.ask_perhaps(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted])?;
+            let unknown = || refused("is not a commit of this repository").hint("`git log --oneline --all` lists them");
+            return Ok(Oid::new(found.ok_or_else(unknown)?)?);
+        }
         let object = self.raw.revparse_single(revision).map_err(|error| match error.code() {
             git2::ErrorCode::Ambiguous => refused("fits several objects of the repository"),
             _ => refused("is not a commit of this repository").hint("`git log --oneline --all` lists them"),

@@ -8,7 +8,7 @@ use crate::{
     host::{
         Result,
         clock::Clock,
-        git::{Head, Repository, Tried as _, oid, raw_oid, zero},
+        git::{Head, RefStore, Repository, Tried as _, oid, raw_oid, zero},
     },
     model::{id::Oid, refusal::Refusal},
 };
@@ -34,6 +34,9 @@ impl Repository {
     /// # Errors
     /// Fails when the ref cannot be read.
     pub fn find_ref(&self, name: &str) -> Result<Option<Oid>> {
+        if self.ref_store == RefStore::Program {
+            return self.find_ref_by_program(name);
+        }
         match self.raw.refname_to_id(name) {
             Ok(found) => Ok(Some(oid(found))),
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
@@ -41,14 +44,33 @@ impl Repository {
         }
     }
 
-    /// All refs whose full name fits `glob`, by name, with what they point at. Symbolic refs and names that are not UTF-8 are left out.
+    /// The name that the symbolic ref `name` points at; nothing when it points at an object, or does not exist.
+    ///
+    /// # Errors
+    /// Fails when the ref cannot be read or that name is not UTF-8.
+    pub(in crate::host::git) fn symbolic_target(&self, name: &str) -> Result<Option<String>> {
+        if self.ref_store == RefStore::Program {
+            return self.symbolic_target_by_program(name);
+        }
+        let doing = || format!("read what `{name}` points at");
+        match self.raw.find_reference(name) {
+            Ok(reference) => Ok(reference.symbolic_target().tried(doing())?.map(str::to_owned)),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error).tried(doing()),
+        }
+    }
+
+    /// All refs whose full name begins with `prefix`, by name, with what they point at. Symbolic refs and names that are not UTF-8 are left out.
     ///
     /// # Errors
     /// Fails when the refs cannot be read.
-    pub fn list_refs(&self, glob: &str) -> Result<Vec<(String, Oid)>> {
-        let doing = || format!("list the refs `{glob}`");
+    pub fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>> {
+        if self.ref_store == RefStore::Program {
+            return self.list_refs_by_program(prefix);
+        }
+        let doing = || format!("list the refs `{prefix}*`");
         let mut found = Vec::new();
-        for reference in self.raw.references_glob(glob).tried(doing())? {
+        for reference in self.raw.references_glob(&format!("{prefix}*")).tried(doing())? {
             let reference = reference.tried(doing())?;
             if let (Ok(name), Some(target)) = (reference.name(), reference.target()) {
                 found.push((name.to_owned(), oid(target)));
@@ -66,6 +88,11 @@ impl Repository {
     /// Refuses when the ref is not at `expected`, or when another process keeps it locked for five seconds.
     pub fn update_ref(&self, name: &str, new: &Oid, expected: Option<&Oid>, message: &str) -> Result<()> {
         Self::check_ref_name(name)?;
+        if self.ref_store == RefStore::Program {
+            let nothing = zero(self.format()).to_string();
+            let line = format!("update {name} {new} {}", expected.map_or(&*nothing, Oid::as_str));
+            return self.change_by_program(name, &line, message, expected);
+        }
         let to = raw_oid(new)?;
         let from = expected.map_or_else(|| Ok(zero(self.format())), raw_oid)?;
         self.while_locked(name, || self.raw.reference_matching(name, to, true, from, message).map(drop))?
@@ -77,6 +104,9 @@ impl Repository {
     /// # Errors
     /// Refuses when the ref is not at `expected`, or when another process keeps it locked for five seconds.
     pub fn delete_ref(&self, name: &str, expected: &Oid) -> Result<()> {
+        if self.ref_store == RefStore::Program {
+            return self.change_by_program(name, &format!("delete {name} {expected}"), "", Some(expected));
+        }
         let from = raw_oid(expected)?;
         self.while_locked(name, || {
             let mut reference = self.raw.find_reference(name)?;
@@ -113,6 +143,13 @@ impl Repository {
             Head::Detached { commit } => commit.as_str(),
         };
         let message = format!("checkout: moving from {from} to {name}");
+        if self.ref_store == RefStore::Program {
+            let from = match &head {
+                Head::Branch { name, .. } => format!("ref refs/heads/{name}"),
+                Head::Detached { commit } => format!("oid {commit}"),
+            };
+            return self.change_by_program("HEAD", &format!("symref-update HEAD {full} {from}"), &message, None);
+        }
         self.while_locked("HEAD", || match &head {
             Head::Branch { name, .. } => {
                 let current = format!("refs/heads/{name}");
@@ -121,6 +158,13 @@ impl Repository {
             Head::Detached { .. } => self.raw.reference_symbolic("HEAD", &full, true, &message).map(drop),
         })?
         .or_else(|error| self.moved("HEAD", None, error))
+    }
+
+    fn change_by_program(&self, name: &str, line: &str, message: &str, expected: Option<&Oid>) -> Result<()> {
+        match self.change_ref_by_program(line, message)? {
+            Some(()) => Ok(()),
+            None => Err(self.moved_on(name, expected)?.into()),
+        }
     }
 
     /// Tries again while another process holds the lock of `name`; the inner result is of the last try.
@@ -160,13 +204,16 @@ impl Repository {
         if !matches!(error.code(), git2::ErrorCode::Modified | git2::ErrorCode::Exists | git2::ErrorCode::NotFound) {
             return Err(error).tried(format!("change the ref `{name}`"));
         }
+        Err(self.moved_on(name, expected)?.into())
+    }
+
+    fn moved_on(&self, name: &str, expected: Option<&Oid>) -> Result<Refusal> {
         let found = self.find_ref(name)?;
         let found = found.as_ref().map_or("gone", Oid::short);
         let expected = expected.map_or("not there yet", Oid::short);
-        Err(Refusal::conflict(format!("cannot change `{name}`: it was to be {expected} and is {found}"))
+        Ok(Refusal::conflict(format!("cannot change `{name}`: it was to be {expected} and is {found}"))
             .hint("somebody else moved it; look with `git log` and run the command again")
-            .retryable()
-            .into())
+            .retryable())
     }
 }
 
@@ -176,7 +223,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        host::{Error, git::fixture::Fixture},
+        host::{
+            Error,
+            git::fixture::{Fixture, path},
+        },
         model::refusal::Code,
     };
 
@@ -187,12 +237,23 @@ mod tests {
         }
     }
 
+    /// Both must be the same in every answer.
+    const STORES: [RefStore; 2] = [RefStore::Library, RefStore::Program];
+
+    fn repository(fixture: &Fixture, ref_store: RefStore) -> Repository {
+        Repository { ref_store, ..fixture.repository() }
+    }
+
     #[test]
     fn a_ref_moves_only_from_the_value_that_was_seen() {
+        STORES.into_iter().for_each(moves_only_from_the_value_that_was_seen);
+    }
+
+    fn moves_only_from_the_value_that_was_seen(store: RefStore) {
         let fixture = Fixture::new();
         let first = fixture.commit_file("a", "1\n");
         let second = fixture.commit_file("a", "2\n");
-        let repository = fixture.repository();
+        let repository = repository(&fixture, store);
         let name = "refs/autonomy/session/x";
         assert_eq!(code(repository.update_ref(name, &second, Some(&first), "")), Code::Conflict);
         repository.update_ref(name, &first, None, "").unwrap();
@@ -202,7 +263,7 @@ mod tests {
         assert_eq!(fixture.oid(name), second);
         assert_eq!(code(repository.delete_ref(name, &first)), Code::Conflict);
         fixture.git(&["pack-refs", "--all"]);
-        assert_eq!(repository.list_refs("refs/autonomy/*").unwrap(), [(name.to_owned(), second.clone())]);
+        assert_eq!(repository.list_refs("refs/autonomy/").unwrap(), [(name.to_owned(), second.clone())]);
         repository.delete_ref(name, &second).unwrap();
         assert_eq!(repository.find_ref(name).unwrap(), None);
         assert_eq!(fixture.git(&["for-each-ref", "refs/autonomy"]), "");
@@ -227,12 +288,54 @@ mod tests {
     }
 
     #[test]
+    fn both_ways_to_the_refs_give_the_same_answers() {
+        let fixture = Fixture::new();
+        let unborn = |store| (repository(&fixture, store).head().unwrap(), repository(&fixture, store).status().unwrap());
+        assert_eq!(unborn(RefStore::Library), unborn(RefStore::Program));
+        let commit = fixture.commit_file("a b", "1\n");
+        fixture.write("a b", "2\n");
+        fixture.git(&["stash"]);
+        fixture.commit_file("b", "2\n");
+        fixture.git(&["remote", "add", "origin", "."]);
+        fixture.git(&["fetch", "-q", "origin"]);
+        fixture.git(&["remote", "set-head", "origin", "main"]);
+        fixture.git(&["tag", "-m", "said", "checkpoint-1", commit.as_str()]);
+        fixture.git(&["tag", "light"]);
+        fixture.git(&["branch", "wei\"rd-ü"]);
+        fixture.write("new file", "x\n");
+        fixture.write("na\u{e9}ve", "x\n");
+        fixture.git(&["rm", "-q", "--cached", "b"]);
+        for prepare in [&["status"][..], &["checkout", "-q", "--detach"], &["branch", "-q", "-D", "main"]] {
+            fixture.git(prepare);
+            let seen = |store| {
+                let repository = repository(&fixture, store);
+                let refs: Vec<_> = ["refs/", "refs/heads/", "refs/tags/ch", "refs/no"]
+                    .map(|prefix| repository.list_refs(prefix).unwrap())
+                    .into();
+                let targets = ["HEAD", "refs/remotes/origin/HEAD", "refs/heads/main", "refs/no"];
+                (
+                    (repository.head().unwrap(), repository.branch_facts().unwrap(), refs, repository.tags("").unwrap()),
+                    targets.map(|name| (repository.find_ref(name).unwrap(), repository.symbolic_target(name).unwrap())),
+                    (repository.tag("light").unwrap(), repository.tag("a..b").unwrap(), repository.status().unwrap()),
+                    ["light", "HEAD~1", "checkpoint-1", "@", "HEAD~9", "--all"].map(|word| repository.resolve(word).ok()),
+                    repository.stash_holds(&path("a b")),
+                )
+            };
+            assert_eq!(seen(RefStore::Library), seen(RefStore::Program), "{prepare:?}");
+        }
+    }
+
+    #[test]
     fn a_branch_that_moves_has_it_in_its_reflog_and_in_that_of_head() {
+        STORES.into_iter().for_each(has_it_in_its_reflog_and_in_that_of_head);
+    }
+
+    fn has_it_in_its_reflog_and_in_that_of_head(store: RefStore) {
         let fixture = Fixture::new();
         let first = fixture.commit_file("a", "1\n");
         let second = fixture.commit_file("a", "2\n");
         fixture.git(&["update-ref", "refs/heads/main", first.as_str()]);
-        fixture.repository().update_ref("refs/heads/main", &second, Some(&first), "commit: Again").unwrap();
+        repository(&fixture, store).update_ref("refs/heads/main", &second, Some(&first), "commit: Again").unwrap();
         for name in ["HEAD", "main"] {
             assert_eq!(fixture.git(&["reflog", "-1", "--format=%H %gs", name]), format!("{second} commit: Again"));
         }
@@ -255,8 +358,15 @@ mod tests {
 
     #[test]
     fn a_new_branch_is_switched_to_without_touching_index_or_work_tree() {
+        STORES.into_iter().for_each(is_switched_to_without_touching_index_or_work_tree);
+    }
+
+    fn is_switched_to_without_touching_index_or_work_tree(store: RefStore) {
         let fixture = Fixture::new();
-        let repository = fixture.repository();
+        if store == RefStore::Program && !fixture.git_is([2, 46]) {
+            return;
+        }
+        let repository = repository(&fixture, store);
         assert!(matches!(repository.switch_to_new_branch("autonomy/x"), Err(Error::Refused(_))));
         fixture.commit_file("a", "1\n");
         fixture.write("a", "staged\n");

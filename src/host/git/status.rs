@@ -3,11 +3,13 @@
 //! The structured form comes from libgit2 and says facts about single files; the text for people comes from the git program
 //! itself, so that it is what `git status` would have said.
 
+use git2::IndexEntryExtendedFlag;
+
 use crate::{
     host::{
         Result,
         environment::Environment,
-        git::{Numstat, Repository, Tried as _},
+        git::{Numstat, RefStore, Repository, Tried as _},
     },
     model::{
         change::{ChangeKind, TreePath},
@@ -53,7 +55,10 @@ impl Repository {
     /// Fails when the index or the work tree cannot be read.
     pub fn status(&self) -> Result<Status> {
         use git2::Status as Flag;
-        self.index()?;
+        if self.ref_store == RefStore::Program {
+            return self.status_by_program();
+        }
+        let index = self.index()?;
         let mut options = git2::StatusOptions::new();
         options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false).renames_head_to_index(false);
         let entries = self.raw.statuses(Some(&mut options)).tried("compare HEAD, the index and the work tree")?;
@@ -82,11 +87,46 @@ impl Repository {
             if let Some((_, kind)) = kinds(flags, staged) {
                 status.staged.push((path.clone(), kind));
             }
-            if let Some((_, kind)) = kinds(flags, unstaged) {
+            // Libgit2 does not know of paths that a sparse checkout leaves out.
+            let left_out = flags.intersects(Flag::WT_DELETED)
+                && index
+                    .get_path(&path.join_to("".as_ref()), 0)
+                    .is_some_and(|entry| IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended).is_skip_worktree());
+            if let Some((_, kind)) = kinds(flags, unstaged).filter(|_| !left_out) {
                 status.unstaged.push((path.clone(), kind));
             }
             if flags.intersects(Flag::WT_NEW) {
                 status.untracked.push(path);
+            }
+        }
+        Ok(status)
+    }
+
+    /// The same, asked of the git program.
+    fn status_by_program(&self) -> Result<Status> {
+        let printed = {
+            let quoting = ["-c", "core.quotePath=true", "status", "--porcelain", "--untracked-files=all", "--no-renames"];
+            self.ask_git(&quoting, &self.environment)?
+        };
+        let mut status = Status::default();
+        let kind = |letter: u8| match letter {
+            b'A' => Some(ChangeKind::Added),
+            b'D' => Some(ChangeKind::Deleted),
+            b'T' => Some(ChangeKind::Type),
+            b'M' => Some(ChangeKind::Modified),
+            _ => None,
+        };
+        for line in printed.lines() {
+            let Some((letters, path)) = line.split_at_checked(3) else { continue };
+            let &[staged, unstaged, _] = letters.as_bytes() else { continue };
+            let path = TreePath::try_from(path.strip_suffix('/').unwrap_or(path).to_owned())?;
+            match (staged, unstaged) {
+                (b'?', b'?') => status.untracked.push(path),
+                (b'U', _) | (_, b'U') | (b'A', b'A') | (b'D', b'D') => status.unmerged.push(path),
+                _ => {
+                    status.staged.extend(kind(staged).map(|kind| (path.clone(), kind)));
+                    status.unstaged.extend(kind(unstaged).map(|kind| (path.clone(), kind)));
+                }
             }
         }
         Ok(status)

@@ -67,43 +67,41 @@ impl Repository {
     /// # Errors
     /// Fails when the tag cannot be read.
     pub fn tag(&self, name: &str) -> Result<Option<Tag>> {
-        match self.raw.find_reference(&format!("refs/tags/{name}")) {
-            Ok(reference) => Ok(read(name, &reference)),
-            Err(error) if matches!(error.code(), git2::ErrorCode::NotFound | git2::ErrorCode::InvalidSpec) => Ok(None),
-            Err(error) => Err(error).tried(format!("read the tag `{name}`")),
+        let full = format!("refs/tags/{name}");
+        if Self::check_ref_name(&full).is_err() {
+            return Ok(None);
         }
+        self.find_ref(&full)?.map_or(Ok(None), |points_at| self.read_tag(name, &points_at))
     }
 
-    /// All tags whose name fits `glob`, by name; those that do not lead to a commit are left out.
+    /// All tags whose name begins with `prefix`, by name; those that do not lead to a commit are left out.
     ///
     /// # Errors
     /// Fails when the tags cannot be read.
-    pub fn tags(&self, glob: &str) -> Result<Vec<Tag>> {
-        let doing = || format!("list the tags `{glob}`");
+    pub fn tags(&self, prefix: &str) -> Result<Vec<Tag>> {
         let mut found = Vec::new();
-        for reference in self.raw.references_glob(&format!("refs/tags/{glob}")).tried(doing())? {
-            let reference = reference.tried(doing())?;
-            let name = reference.name().ok().and_then(|name| name.strip_prefix("refs/tags/")).map(str::to_owned);
-            found.extend(name.and_then(|name| read(&name, &reference)));
+        for (name, points_at) in self.list_refs(&format!("refs/tags/{prefix}"))? {
+            found.extend(self.read_tag(name.strip_prefix("refs/tags/").unwrap_or(&name), &points_at)?);
         }
-        found.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(found)
     }
-}
 
-fn read(name: &str, reference: &git2::Reference<'_>) -> Option<Tag> {
-    let target = oid(reference.peel_to_commit().ok()?.id());
-    // `peel_to_tag` fails on a tag that is only a name, which then simply has no annotation.
-    let annotation = reference.peel(git2::ObjectType::Tag).ok().and_then(|object| object.into_tag().ok()).map(|tag| {
-        let tagger = tag.tagger();
-        Annotation {
-            id: oid(tag.id()),
-            message: String::from_utf8_lossy(tag.message_bytes().unwrap_or_default()).into_owned(),
-            tagger: tagger.as_ref().map(Identity::of),
-            at: tagger.as_ref().map(|tagger| moment(tagger.when())),
-        }
-    });
-    Some(Tag { name: name.to_owned(), target, annotation })
+    /// What the ref of a tag points at; nothing where that does not lead to a commit.
+    fn read_tag(&self, name: &str, points_at: &Oid) -> Result<Option<Tag>> {
+        let Ok(object) = self.raw.find_object(raw_oid(points_at)?, None) else { return Ok(None) };
+        let Ok(commit) = object.peel_to_commit() else { return Ok(None) };
+        // What is only a name simply has no annotation.
+        let annotation = object.into_tag().ok().map(|tag| {
+            let tagger = tag.tagger();
+            Annotation {
+                id: oid(tag.id()),
+                message: String::from_utf8_lossy(tag.message_bytes().unwrap_or_default()).into_owned(),
+                tagger: tagger.as_ref().map(Identity::of),
+                at: tagger.as_ref().map(|tagger| moment(tagger.when())),
+            }
+        });
+        Ok(Some(Tag { name: name.to_owned(), target: oid(commit.id()), annotation }))
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +135,7 @@ mod tests {
             Some(Tag { name: "light".to_owned(), target: commit.clone(), annotation: None })
         );
         assert_eq!(repository.tag("no..such").unwrap(), None);
-        assert_eq!(repository.tags("checkpoint-*").unwrap(), [tag]);
+        assert_eq!(repository.tags("checkpoint-").unwrap(), [tag]);
         fixture.fsck();
         let other = repository.write_tag("checkpoint-1", &commit, &signature(), "another").unwrap();
         assert!(matches!(repository.publish_tag("checkpoint-1", &other), Err(Error::Refused(_))));

@@ -14,11 +14,7 @@ use crate::{
 
 impl Repository {
     fn head_tree(&self) -> Result<Option<git2::Tree<'_>>> {
-        match self.raw.head() {
-            Ok(head) => head.peel_to_tree().map(Some).map_err(|error| Error::while_doing("read the tree of HEAD", error)),
-            Err(error) if matches!(error.code(), git2::ErrorCode::UnbornBranch | git2::ErrorCode::NotFound) => Ok(None),
-            Err(error) => Err(Error::while_doing("read HEAD", error)),
-        }
+        self.head()?.commit().map(|commit| self.raw_tree(commit)).transpose()
     }
 
     /// The bytes of the file at `path` in HEAD's tree; none where it holds no such file.
@@ -67,7 +63,7 @@ impl Repository {
     /// # Errors
     /// Fails when git's data cannot be read.
     pub fn tracks(&self, path: &str) -> Result<bool> {
-        let index = self.raw.index().map_err(|error| Error::while_doing("read the index", error))?;
+        let index = self.index()?;
         if index.get_path(Path::new(path), 0).is_some() {
             return Ok(true);
         }

@@ -24,7 +24,11 @@ use crate::{
     host::{
         Doing as _, Error, Result,
         environment::Environment,
-        git::{Repository, Tried as _, entries::Tracked},
+        git::{
+            Repository, Tried as _,
+            entries::Tracked,
+            open::{commit_of_nested, open_raw},
+        },
     },
     model::{
         change::TreePath,
@@ -201,6 +205,7 @@ struct Walk<'a> {
     tracked: &'a Tracked,
     root: OwnedFd,
     top: &'a Path,
+    environment: &'a Environment,
     file_mode: FileMode,
     case: Case,
     found: Mutex<Findings>,
@@ -314,6 +319,7 @@ pub(in crate::host::git) fn walk(
         tracked,
         root,
         top,
+        environment,
         file_mode: FileMode::of(repository)?,
         case,
         found: Mutex::default(),
@@ -671,14 +677,13 @@ impl<'a> Place<'a> {
             return Nested::None;
         }
         let path = self.shown().join(OsStr::from_bytes(name.to_bytes()));
-        match git2::Repository::open(&path) {
-            Ok(repository) => match repository.head().ok().and_then(|head| head.peel_to_commit().ok()) {
-                Some(commit) => Nested::At(commit.id()),
-                None => Nested::Empty,
-            },
-            // A `.git` that is no repository hides nothing.
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Nested::None,
-            Err(_) => Nested::Empty,
+        // A `.git` that is no repository hides nothing.
+        if open_raw(&path).is_err_and(|error| error.code() == git2::ErrorCode::NotFound) {
+            return Nested::None;
+        }
+        match commit_of_nested(&path, self.walk.environment) {
+            Ok(Some(commit)) => Nested::At(commit),
+            Ok(None) | Err(_) => Nested::Empty,
         }
     }
 }

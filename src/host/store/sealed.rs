@@ -165,7 +165,7 @@ pub fn sessions(workspace: &Workspace) -> Result<Vec<SessionId>> {
             names.insert(name.to_owned());
         }
     }
-    for (name, _) in git.list_refs("refs/autonomy/session/*")? {
+    for (name, _) in git.list_refs("refs/autonomy/session/")? {
         names.extend(name.rsplit('/').next().map(str::to_owned));
     }
     Ok(names.into_iter().filter_map(|name| SessionId::new(name).ok()).collect())

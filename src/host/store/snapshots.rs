@@ -199,7 +199,7 @@ pub fn finish(workspace: &Workspace) -> Result<()> {
 /// As [`finish`].
 pub fn finish_under(workspace: &Workspace) -> Result<()> {
     let git = workspace.git()?;
-    let waiting = git.list_refs(&format!("{PENDING}/*"))?;
+    let waiting = git.list_refs(&format!("{PENDING}/"))?;
     if waiting.is_empty() {
         return Ok(());
     }
@@ -244,7 +244,7 @@ fn folder(session: Option<&SessionId>) -> String {
 /// The automatic snapshots of a session, oldest first.
 fn automatic(git: &Repository, session: Option<&SessionId>) -> Result<Vec<(u64, String, Oid)>> {
     let mut found: Vec<(u64, String, Oid)> = git
-        .list_refs(&format!("{}/*", folder(session)))?
+        .list_refs(&format!("{}/", folder(session)))?
         .into_iter()
         .filter_map(|(name, oid)| Some((name.rsplit('/').next()?.parse().ok()?, name, oid)))
         .collect();
@@ -290,7 +290,7 @@ pub enum Which {
 /// # Errors
 /// Fails when git cannot be read.
 pub fn tag_names(workspace: &Workspace) -> Result<Vec<String>> {
-    let refs = workspace.git()?.list_refs(&format!("refs/tags/{PREFIX}*"))?;
+    let refs = workspace.git()?.list_refs(&format!("refs/tags/{PREFIX}"))?;
     Ok(refs.into_iter().filter_map(|(name, _)| name.strip_prefix("refs/tags/").map(str::to_owned)).collect())
 }
 
@@ -315,10 +315,10 @@ fn of_tag(tag: Tag) -> Option<Held> {
 pub fn held(workspace: &Workspace, which: Which) -> Result<Vec<Held>> {
     let git = workspace.git()?;
     let mut found: Vec<Held> = match which {
-        Which::Tagged => git.tags(&format!("{PREFIX}*"))?.into_iter().filter_map(of_tag).collect(),
+        Which::Tagged => git.tags(&format!("{PREFIX}"))?.into_iter().filter_map(of_tag).collect(),
         Which::Automatic => {
             let mut found = Vec::new();
-            for (reference, commit) in git.list_refs(&format!("{AUTOMATIC}/*"))? {
+            for (reference, commit) in git.list_refs(&format!("{AUTOMATIC}/"))? {
                 if let Ok(checkpoint) = Checkpoint::from_message(&reference, &git.message_of(&commit)?) {
                     found.push(Held { reference, commit, checkpoint });
                 }

@@ -94,11 +94,11 @@ fn kept(workspace: &Workspace, changes: &[Change]) -> Result<Vec<Kept>> {
         });
     }
     let git = workspace.git()?;
-    let tags = git.list_refs("refs/tags/checkpoint-*")?.len();
+    let tags = git.list_refs("refs/tags/checkpoint-")?.len();
     if tags > 0 {
         kept.push(Kept { what: counted(tags, "checkpoint tag"), remove: "git tag -d $(git tag -l 'checkpoint-*')".to_owned() });
     }
-    let refs = git.list_refs("refs/autonomy/*")?.len();
+    let refs = git.list_refs("refs/autonomy/")?.len();
     if refs > 0 {
         kept.push(Kept {
             what: format!("{} below `refs/autonomy/`", counted(refs, "ref")),

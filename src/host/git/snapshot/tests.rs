@@ -321,7 +321,7 @@ fn a_linked_work_tree_has_its_own_snapshots() {
     let fixture = base();
     fixture.git(&["worktree", "add", "-q", "../linked", "-b", "side"]);
     fixture.write("../linked/new", "1\n");
-    let linked = Repository::open(&fixture.root().join("../linked").canonicalize().unwrap()).unwrap();
+    let linked = Repository::open(&fixture.root().join("../linked").canonicalize().unwrap(), &fixture.environment()).unwrap();
     let snapshot = linked.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
     fixture.git(&["-C", "../linked", "add", "-A"]);
     assert_eq!(snapshot.tree().as_str(), fixture.git(&["-C", "../linked", "write-tree"]));
@@ -460,7 +460,7 @@ fn after_a_copy_of_the_clone_files_are_hashed_once() {
     let copied = fixture.root().join("../copy");
     assert!(Command::new("cp").arg("-a").arg(fixture.root()).arg(&copied).status().unwrap().success());
     crate::host::clock::Clock::sleep(std::time::Duration::from_millis(30));
-    let copy = Repository::open(&copied.canonicalize().unwrap()).unwrap();
+    let copy = Repository::open(&copied.canonicalize().unwrap(), &fixture.environment()).unwrap();
     let known = || {
         let tracked = Tracked::read(&copy).unwrap();
         let found = walk(&copy, &fixture.environment(), &tracked, &[]).unwrap();
