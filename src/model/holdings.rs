@@ -16,7 +16,7 @@ use crate::model::{
     question::{self, Question},
     state::{Phase, State, TaskStage, TaskState},
     task::{
-        Task,
+        Task, TaskKind,
         order::{self, Standing},
         progress::{Progress, Proof},
     },
@@ -99,6 +99,39 @@ impl Holdings {
     #[must_use]
     pub fn ready(&self) -> Vec<&Task> {
         order::ready(&self.standings())
+    }
+
+    /// The milestones that may be reached now, best first. One whose tests failed is due again once more work is done.
+    #[must_use]
+    pub fn due(&self) -> Vec<&Task> {
+        let done = self.tasks.iter().filter(|held| held.progress.is_done()).filter_map(|held| held.state.as_ref());
+        let last = done.map(|state| state.changed).max();
+        let is_new = |task: &&Task| {
+            let held = self.task(&task.id);
+            let failed =
+                held.filter(|held| matches!(held.progress, Progress::Failed { .. })).and_then(|held| held.state.as_ref());
+            failed.is_none_or(|failed| last > Some(failed.changed))
+        };
+        order::due(&self.standings()).into_iter().filter(is_new).collect()
+    }
+
+    /// The milestones that were reached after `since` and are not any more, because something before them is open again.
+    #[must_use]
+    pub fn lost(&self, reopened: &[TaskId], since: Timestamp) -> Vec<TaskId> {
+        let mut lost: Vec<TaskId> = Vec::new();
+        loop {
+            let is_open = |id: &TaskId| reopened.contains(id) || lost.contains(id);
+            let is_lost = |held: &&HeldTask| {
+                let reached = held.progress.is_done() && held.state.as_ref().is_some_and(|state| state.changed > since);
+                let part = |it: &HeldTask| it.task.parent.as_ref() == Some(&held.task.id) && is_open(&it.task.id);
+                let before = held.task.after.iter().any(is_open) || self.tasks.iter().any(part);
+                held.task.kind == TaskKind::Milestone && reached && before && !is_open(&held.task.id)
+            };
+            match self.tasks.iter().find(is_lost) {
+                Some(held) => lost.push(held.task.id.clone()),
+                None => return lost,
+            }
+        }
     }
 
     /// Tasks that somebody works on, or that wait, failed or were given up for now: best first.

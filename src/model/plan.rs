@@ -57,6 +57,8 @@ pub enum Reach {
 pub enum Outlook {
     /// This task is the best that may be started.
     Ready(TaskId),
+    /// Nothing comes before this milestone any more.
+    Due(TaskId),
     /// Every task is over.
     AllOver,
     /// What is left waits for a person's answer.
@@ -78,6 +80,11 @@ pub enum Next {
         number: u32,
         /// The snapshot before the first attempt at the task; none when this is the first.
         base: Option<Oid>,
+    },
+    /// Run what tests a milestone, and say that it is reached when all of that is green.
+    Reach {
+        /// Which.
+        milestone: TaskId,
     },
     /// See what an attempt changed whose end nobody saw.
     Close,
@@ -163,6 +170,8 @@ fn begin(plan: &Plan, progress: &Progress, outlook: &Outlook, now: Timestamp) ->
     }
     match outlook {
         Outlook::Ready(task) => attempt(plan, progress, task, 1, None, now),
+        Outlook::Due(_) if now.since(progress.started) >= plan.max => Next::End(Ending::OutOfTime),
+        Outlook::Due(milestone) => Next::Reach { milestone: milestone.clone() },
         Outlook::AllOver | Outlook::NeedsPerson | Outlook::Blocked if plan.reach == Reach::Watch => {
             if now.since(progress.started) < plan.max { Next::Look } else { Next::End(Ending::OutOfTime) }
         }

@@ -14,10 +14,15 @@ use crate::model::{
 /// What a task weighs that has no estimate. It is fixed, so that the weight of one task never depends on another.
 pub const USUAL: Lapse = Lapse::hours(1);
 
+/// What a milestone weighs that has no estimate: to see whether it is reached.
+pub const SIGHT: Lapse = Lapse::minutes(15);
+
 /// One task as these figures see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Its estimate, or [`USUAL`].
+    /// What kind of thing it is.
+    pub kind: TaskKind,
+    /// Its estimate, or [`USUAL`] or [`SIGHT`].
     pub weight: Lapse,
     /// Whether it is finished, and whether that tells anything about the pace.
     pub finished: Finished,
@@ -35,13 +40,17 @@ pub enum Finished {
 }
 
 impl Piece {
-    /// The piece that a task is, with the session's start; none for what nobody works on: milestones and cancelled tasks.
+    /// The piece that a task is, with the session's start; none for a cancelled one.
     #[must_use]
     pub fn of(task: &Task, progress: &Progress, state: Option<&TaskState>, since: Option<Timestamp>) -> Option<Self> {
-        if task.kind == TaskKind::Milestone || *progress == Progress::Cancelled {
+        if *progress == Progress::Cancelled {
             return None;
         }
-        let weight = task.estimate.filter(|estimate| *estimate > Lapse::default()).unwrap_or(USUAL);
+        let usual = match task.kind {
+            TaskKind::Task => USUAL,
+            TaskKind::Milestone => SIGHT,
+        };
+        let weight = task.estimate.filter(|estimate| *estimate > Lapse::default()).unwrap_or(usual);
         let finished = match (progress.is_done(), state, since) {
             (false, _, _) => Finished::Not,
             (true, Some(TaskState { stage: TaskStage::Done { .. }, changed, .. }), Some(since)) if *changed >= since => {
@@ -49,7 +58,7 @@ impl Piece {
             }
             (true, _, _) => Finished::Earlier,
         };
-        Some(Self { weight, finished })
+        Some(Self { kind: task.kind, weight, finished })
     }
 }
 
@@ -60,6 +69,12 @@ pub struct Headway {
     pub done: usize,
     /// How many there are, without cancelled ones and milestones.
     pub tasks: usize,
+    /// How many milestones are reached.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub reached: usize,
+    /// How many there are, without cancelled ones.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub milestones: usize,
     /// The done share of all weight in whole percent, rounded down. It falls only when tasks are added or opened again.
     pub percent: u8,
     /// How long the rest takes at the session's pace; none before its first finished task.
@@ -67,17 +82,40 @@ pub struct Headway {
     pub left: Option<Lapse>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Headway {
+    /// Whether everything is done.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.done == self.tasks && self.reached == self.milestones
+    }
+
+    /// How many milestones are reached, for the end of a line; nothing where there are none.
+    #[must_use]
+    pub fn milestone_words(&self) -> String {
+        if self.milestones == 0 { String::new() } else { format!(", {} of {} milestones reached", self.reached, self.milestones) }
+    }
+}
+
 /// The figures over `pieces`, after `active` time in the session; none when there are no tasks.
 #[must_use]
 pub fn headway(pieces: impl IntoIterator<Item = Piece>, active: Lapse) -> Option<Headway> {
-    let (mut done, mut tasks) = (0, 0);
+    let (mut done, mut tasks, mut reached, mut milestones) = (0, 0, 0, 0);
     let (mut all, mut finished, mut here) = (0_u128, 0_u128, 0_u128);
     for piece in pieces {
         let weight = piece.weight.0.as_millis();
-        tasks += 1;
+        let (over, count) = match piece.kind {
+            TaskKind::Task => (&mut done, &mut tasks),
+            TaskKind::Milestone => (&mut reached, &mut milestones),
+        };
+        *count += 1;
         all += weight;
         if piece.finished != Finished::Not {
-            done += 1;
+            *over += 1;
             finished += weight;
         }
         if piece.finished == Finished::Here {
@@ -92,7 +130,7 @@ pub fn headway(pieces: impl IntoIterator<Item = Piece>, active: Lapse) -> Option
         ((all - finished) * active.0.as_millis()).checked_div(here).filter(|_| active > Lapse::default())
     };
     let left = left.map(|left| Lapse::seconds(u64::try_from(left / 1000).unwrap_or(u64::MAX)));
-    Some(Headway { done, tasks, percent, left })
+    Some(Headway { done, tasks, reached, milestones, percent, left })
 }
 
 #[cfg(test)]
@@ -103,14 +141,29 @@ mod tests {
     use crate::model::{id::TaskId, task::Status, task::progress::Proof};
 
     fn piece(minutes: u64, finished: Finished) -> Piece {
-        Piece { weight: Lapse::minutes(minutes), finished }
+        Piece { kind: TaskKind::Task, weight: Lapse::minutes(minutes), finished }
     }
 
     #[test]
     fn the_rest_takes_as_long_as_the_pace_says() {
         let tasks = [piece(60, Finished::Here), piece(30, Finished::Earlier), piece(90, Finished::Not)];
         let figures = headway(tasks, Lapse::minutes(20)).expect("there are tasks");
-        assert_eq!(figures, Headway { done: 2, tasks: 3, percent: 50, left: Some(Lapse::minutes(30)) });
+        assert_eq!(
+            figures,
+            Headway { done: 2, tasks: 3, reached: 0, milestones: 0, percent: 50, left: Some(Lapse::minutes(30)) }
+        );
+    }
+
+    #[test]
+    fn a_milestone_moves_the_percentage_and_the_time_left_and_is_counted_by_itself() {
+        let milestone = |finished| Piece { kind: TaskKind::Milestone, ..piece(15, finished) };
+        let work = [piece(60, Finished::Here), piece(45, Finished::Not)];
+        let before = headway(work.into_iter().chain([milestone(Finished::Not)]), Lapse::hours(1)).expect("there are tasks");
+        let after = headway(work.into_iter().chain([milestone(Finished::Here)]), Lapse::hours(1)).expect("there are tasks");
+        let figures = |it: Headway| (it.tasks, it.reached, it.milestones, it.percent, it.left.map(Lapse::as_minutes));
+        assert_eq!((figures(before), figures(after)), ((2, 0, 1, 50, Some(60)), (2, 1, 1, 62, Some(36))));
+        assert_eq!(after.milestone_words(), ", 1 of 1 milestones reached");
+        assert!(!after.is_over());
     }
 
     #[test]
@@ -123,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn milestones_and_cancelled_tasks_weigh_nothing_and_the_session_knows_its_own() {
+    fn cancelled_tasks_weigh_nothing_milestones_little_and_the_session_knows_its_own() {
         let at = |minute: i64| Timestamp::from_millisecond(minute * 60_000).expect("in range");
         let task = Task::new(TaskId::new("t").expect("plain"), "T", at(0));
         let state = |changed| TaskState {
@@ -138,7 +191,7 @@ mod tests {
         assert_eq!(finished(at(10)), Some(Finished::Here));
         assert_eq!(Piece::of(&task, &done, None, Some(at(10))).map(|piece| piece.finished), Some(Finished::Earlier));
         let milestone = Task { kind: TaskKind::Milestone, ..task.clone() };
-        assert_eq!(Piece::of(&milestone, &Progress::Open, None, None), None);
+        assert_eq!(Piece::of(&milestone, &Progress::Open, None, None).map(|piece| piece.weight), Some(SIGHT));
         assert_eq!(Piece::of(&Task { status: Status::Cancelled, ..task }, &Progress::Cancelled, None, None), None);
     }
 

@@ -47,6 +47,15 @@ pub fn tail(text: &str, limit: usize) -> String {
     format!("{mark}{}", start.map_or("", |(at, _)| &text[at..]).trim_start())
 }
 
+/// What a program printed last, for the end of a message.
+#[must_use]
+pub fn printed(output: Option<&str>) -> String {
+    match tail(output.unwrap_or_default().trim(), 1_000) {
+        nothing if nothing.is_empty() => "it printed nothing".to_owned(),
+        last => format!("what it printed last:\n{last}"),
+    }
+}
+
 fn take(left: &mut usize, character: char) -> bool {
     let rest = left.checked_sub(character.len_utf16());
     *left = rest.unwrap_or(0);

@@ -136,6 +136,7 @@ pub const VERBS: &[Verb] = verbs! {
     "session status": Session, Read, Anyone, session::status::status;
     "stop": Session, Write, Anyone, session::stop::stop;
     "task add": Work, Write, Anyone, work::task::add::add;
+    "task milestones": Work, Write, Anyone, work::task::milestones::milestones;
     "task list": Work, Read, Anyone, work::task::list::list;
     "task show": Work, Read, Anyone, work::task::show::show;
     "task start": Work, Write, Anyone, work::task::start::start;

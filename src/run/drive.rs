@@ -461,6 +461,7 @@ fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
         match advance(&stage.plan, &progress, &outlook, now) {
             Next::Baseline => stage.baseline()?,
             Next::Attempt { task, number, .. } => stage.attempt(&task, number, &progress)?,
+            Next::Reach { milestone } => stage.reach(&milestone)?,
             Next::Wait { until } => stage.wait(until)?,
             Next::Look => {
                 if let Some(ending) = stage.look(&mut watching)? {
@@ -481,7 +482,12 @@ fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
                         }
                     }
                     Next::Note => stage.note(&current)?,
-                    Next::Baseline | Next::Attempt { .. } | Next::Wait { .. } | Next::Look | Next::End(_) => {}
+                    Next::Baseline
+                    | Next::Attempt { .. }
+                    | Next::Reach { .. }
+                    | Next::Wait { .. }
+                    | Next::Look
+                    | Next::End(_) => {}
                 }
             }
         }
@@ -492,6 +498,9 @@ fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
 fn outlook(workspace: &Workspace, plan: &Plan) -> Result<Outlook> {
     let board = Board::read(workspace)?;
     let wanted = |id: &TaskId| plan.task.as_ref().is_none_or(|only| only == id);
+    if let Some(milestone) = board.holdings.due().into_iter().find(|milestone| wanted(&milestone.id)) {
+        return Ok(Outlook::Due(milestone.id.clone()));
+    }
     if let Some(task) = may_begin(&board.holdings, plan).first() {
         return Ok(Outlook::Ready(task.id.clone()));
     }

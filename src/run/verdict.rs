@@ -29,7 +29,8 @@ use crate::{
         work::{
             board::Board,
             task::{
-                done::{self, Evidence},
+                done::{self, Reached},
+                proof::{Evidence, NAMED},
                 verify::{self, Check},
             },
         },
@@ -42,9 +43,6 @@ use crate::{
 
 /// How often a commit is tried that somebody else's came before.
 const TRIES: u32 = 3;
-
-/// The most uncommitted paths that evidence names.
-const NAMED: usize = 20;
 
 /// What came of looking at a finished attempt.
 enum Judgement {
@@ -288,6 +286,32 @@ impl Stage<'_, '_> {
         let fact = record::changed(&self.transaction, &stored, set)?;
         let why = quote::head(why, 1_000);
         self.transaction.append_facts(&[fact, Fact::TaskReopened { task: task.clone(), why }])
+    }
+
+    /// Runs what tests a milestone that nothing comes before any more, and says that it is reached when all of that is green.
+    /// One that is not is tried again once more work is done.
+    pub(in crate::run) fn reach(&mut self, milestone: &TaskId) -> Result<()> {
+        let mut lines = Vec::new();
+        let reached = done::reach(&mut self.transaction, milestone, self.stop, &mut |line| lines.push(line.to_owned()))?;
+        for line in &lines {
+            self.say(line);
+        }
+        match reached {
+            Reached::Yes(moved) => {
+                let checkpoint = moved.checkpoint.map(|name| format!("; checkpoint {name}")).unwrap_or_default();
+                self.say(&format!("milestone reached: {}{checkpoint}", moved.title));
+                self.transaction.tick();
+                let text = format!("milestone reached: {}", moved.title);
+                self.transaction.append_facts(&[Fact::ProgressAdded { text, task: Some(milestone.clone()) }])
+            }
+            Reached::No(_) if self.stop.is_told() => Ok(()),
+            Reached::No(refusal) => {
+                self.say(&refusal.message);
+                self.transaction.tick();
+                let why = quote::head(&refusal.message, 1_000);
+                self.transaction.append_facts(&[Fact::TaskFailed { task: milestone.clone(), why }])
+            }
+        }
     }
 
     /// Notes the progress of a task whose work is committed and whose checkpoint is there.

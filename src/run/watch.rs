@@ -88,7 +88,8 @@ impl Stage<'_, '_> {
 
     fn has_work(&self) -> Result<bool> {
         let board = Board::read(self.workspace())?;
-        Ok(board.holdings.ready().into_iter().any(|task| self.plan.task.as_ref().is_none_or(|only| *only == task.id)))
+        let tasks = board.holdings.ready().into_iter().chain(board.holdings.due());
+        Ok(tasks.into_iter().any(|task| self.plan.task.as_ref().is_none_or(|only| *only == task.id)))
     }
 
     /// Whether settings or trust are not as they were when the run began. Where they cannot be read, the old ones hold.

@@ -2,6 +2,7 @@
 
 mod endings;
 mod hooks;
+mod milestones;
 mod parking;
 mod places;
 mod prompts;

@@ -9,7 +9,7 @@ use crate::{
     host::{
         Result,
         git::Restored,
-        store::{layout::Private, ledger::Ledger, lock::CloneLock, overview::Overview, record},
+        store::{holdings, layout::Private, ledger::Ledger, lock::CloneLock, overview::Overview, record},
         workspace::Workspace,
     },
     model::{
@@ -133,7 +133,11 @@ fn undone(workspace: &Workspace, checkpoint: &Oid) -> Result<Vec<(TaskId, Change
     tasks.sort();
     tasks.dedup();
     let undone = tasks.into_iter().filter(|task| overview.task(task).is_some_and(|state| is_undone(state, made.created)));
-    Ok(undone.map(|task| (task.clone(), Change::Reopen)).collect())
+    let mut undone: Vec<TaskId> = undone.cloned().collect();
+    // Records that cannot be read are no milestones.
+    let (held, _) = holdings::read(workspace, &overview, &[RecordKind::Task])?;
+    undone.extend(held.lost(&undone, made.created));
+    Ok(undone.into_iter().map(|task| (task, Change::Reopen)).collect())
 }
 
 /// Tasks that the rollback reopened whose safety snapshot is `safety`, and that nothing happened to since.

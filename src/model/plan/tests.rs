@@ -139,6 +139,9 @@ impl World {
                     Answer::Outcome(outcome) => self.end(&step, changes, &outcome),
                 }
             }
+            Next::Reach { milestone } => {
+                self.say(Fact::TaskDone { task: milestone, tree: Some(oid()), uncommitted: Vec::new() });
+            }
             Next::Close => self.end(&doing().step, changes, &Outcome::Stopped),
             Next::Judge => {
                 self.gate(if green { Verdict::Green } else { Verdict::Red }, Some(doing().step));
@@ -284,4 +287,19 @@ fn a_plan_that_watches_waits_for_tasks_until_its_time_is_over_and_begins_none_wi
     assert_eq!(advance(&watching, &progress, &ready, at(1)), Next::End(Ending::NoProgress));
     progress.take(&Fact::RunStopAsked {}, at(2));
     assert_eq!(advance(&watching, &progress, &Outlook::AllOver, at(2)), Next::End(Ending::Stopped));
+}
+
+#[test]
+fn a_milestone_is_tested_when_it_is_due_but_not_after_the_time_is_over_nor_a_request_to_stop() {
+    let mut world = World::new(0);
+    world.gate(Verdict::Green, None);
+    let due = Outlook::Due(task(7));
+    let next = |world: &World| advance(&world.plan, &world.progress, &due, at(world.now));
+    assert_eq!(next(&world), Next::Reach { milestone: task(7) });
+    let long = world.plan.max.0.as_secs();
+    world.now = long;
+    assert_eq!(next(&world), Next::End(Ending::OutOfTime));
+    world.now = 0;
+    world.say(Fact::RunStopAsked {});
+    assert_eq!(next(&world), Next::End(Ending::Stopped));
 }

@@ -60,7 +60,7 @@ pub fn compose(material: &Material<'_>) -> Report {
     );
     let worked = state.filter(|state| state.session.is_some()).map(|state| active(state, now));
     let headway = headway(holdings, state, now);
-    let completion = headway.filter(|known| known.done < known.tasks).and_then(|known| known.left).map(|left| now.after(left));
+    let completion = headway.filter(|known| !known.is_over()).and_then(|known| known.left).map(|left| now.after(left));
     let ready = holdings.ready();
     Report {
         version: VERSION,

@@ -36,7 +36,7 @@ impl Words {
         let other = report.gates.iter().filter(|gate| matches!(gate.kind, GateKind::Compiles | GateKind::Other));
         let coverage = report.gates.iter().find(|gate| gate.gate.as_str().contains("coverage"));
         let until = match (&report.headway, report.completion) {
-            (Some(headway), _) if headway.done == headway.tasks => "all tasks are done".to_owned(),
+            (Some(headway), _) if headway.is_over() => "all tasks are done".to_owned(),
             (_, Some(completion)) => format!("{}Z at the pace of this session", completion.minute()),
             (Some(_), None) => "not known before the first finished task".to_owned(),
             (None, None) => "no tasks".to_owned(),

@@ -5,6 +5,7 @@
 
 pub mod acceptance;
 pub mod lint;
+pub mod milestone;
 pub mod order;
 pub mod progress;
 
@@ -140,7 +141,7 @@ pub enum TaskKind {
     /// A piece of work.
     #[default]
     Task,
-    /// A point that is reached once everything it comes after is done; nobody works on it.
+    /// A point that is reached once everything before it is done and what tests it is green; nobody works on it.
     Milestone,
 }
 
@@ -295,6 +296,12 @@ impl Task {
         let criteria = boxes(CRITERIA, self.criteria.iter().map(|it| (it.done, it.text.clone())));
         let acceptance = boxes(ACCEPTANCE, self.acceptance.iter().map(|it| (false, it.label())));
         Document::new(path, &front, &format!("# {}\n{description}{criteria}{acceptance}", markdown::one_line(&self.title)))
+    }
+
+    /// Whether commands test it.
+    #[must_use]
+    pub fn is_tested(&self) -> bool {
+        self.acceptance.iter().any(|entry| matches!(entry, Acceptance::Command { .. }))
     }
 
     /// What people call it: the title, with its name for the command line.

@@ -41,13 +41,25 @@ pub fn ready<'a>(all: &[Standing<'a>]) -> Vec<&'a Task> {
     fit
 }
 
-/// The milestones that are reached: open, and nothing before them is left.
+/// The milestones that may be reached now, best first: nothing before them is left, and something shows it: work that
+/// belongs to them, or a command that tests them. One that comes after other milestones only, or after nothing, is reached
+/// when somebody says so.
 #[must_use]
-pub fn reached<'a>(all: &[Standing<'a>]) -> Vec<&'a Task> {
-    let open = all.iter().filter(|it| !it.progress.is_over() && it.task.kind == TaskKind::Milestone);
-    let mut fit: Vec<&Task> = open.filter(|it| blockers(it.task, all).is_empty()).map(|it| it.task).collect();
+pub fn due<'a>(all: &[Standing<'a>]) -> Vec<&'a Task> {
+    let may = |progress: &Progress| matches!(progress, Progress::Open | Progress::Started | Progress::Failed { .. });
+    let open = all.iter().filter(|it| it.task.kind == TaskKind::Milestone && may(it.progress));
+    let is_due = |it: &&Standing<'_>| is_shown(it.task, all) && blockers(it.task, all).is_empty();
+    let mut fit: Vec<&Task> = open.filter(is_due).map(|it| it.task).collect();
     fit.sort_by(|left, right| rank(left).cmp(&rank(right)));
     fit
+}
+
+fn is_shown(milestone: &Task, all: &[Standing<'_>]) -> bool {
+    let work = |it: &Standing<'_>| {
+        let belongs = it.task.parent.as_ref() == Some(&milestone.id) || milestone.after.contains(&it.task.id);
+        belongs && it.task.kind == TaskKind::Task && it.progress.is_done()
+    };
+    milestone.is_tested() || all.iter().any(work)
 }
 
 /// What the ranking goes by.
@@ -105,7 +117,8 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        task::{Priority, progress::Proof},
+        settings::value::CommandLine,
+        task::{Priority, acceptance::Acceptance, progress::Proof},
         time::Timestamp,
     };
 
@@ -138,9 +151,29 @@ mod tests {
         ];
         let all: Vec<Standing<'_>> = tasks.iter().map(|(task, progress)| Standing { task, progress }).collect();
         assert_eq!(names(&ready(&all)), "d a part");
-        assert_eq!(names(&reached(&all)), "m");
+        assert_eq!(names(&due(&all)), "m");
         assert_eq!(blockers(&tasks[1].0, &all), [&id("part")]);
         assert_eq!(blockers(&tasks[2].0, &all), [&id("z")]);
+    }
+
+    #[test]
+    fn a_milestone_is_due_when_work_or_a_command_can_show_it() {
+        let done = Progress::Done { proof: Proof::Proven };
+        let milestone = |name, after: &[&str]| Task { kind: TaskKind::Milestone, ..task(name, Priority::Medium, 0, after) };
+        let command = Acceptance::command(CommandLine::Shell("true".into()));
+        let tasks = [
+            (milestone("first", &[]), done.clone()),
+            (milestone("alone", &[]), Progress::Open),
+            (milestone("after-a-milestone", &["first"]), Progress::Open),
+            (Task { acceptance: vec![command], ..milestone("tested", &["first"]) }, Progress::Open),
+            (milestone("with-a-part", &["first"]), Progress::Failed { why: "red".into() }),
+            (milestone("with-a-part-left", &[]), Progress::Open),
+            (Task { parent: Some(id("with-a-part")), ..task("part", Priority::Low, 2, &[]) }, done.clone()),
+            (Task { parent: Some(id("with-a-part-left")), ..task("done", Priority::Low, 2, &[]) }, done),
+            (Task { parent: Some(id("with-a-part-left")), ..task("left", Priority::Low, 2, &[]) }, Progress::Open),
+        ];
+        let all: Vec<Standing<'_>> = tasks.iter().map(|(task, progress)| Standing { task, progress }).collect();
+        assert_eq!(names(&due(&all)), "tested with-a-part");
     }
 
     #[test]

@@ -85,7 +85,9 @@ impl Move {
     pub const ALL: [Self; 8] =
         [Self::Start, Self::Finish, Self::Fail, Self::Park, Self::Wait, Self::Resume, Self::Reopen, Self::Cancel];
 
-    fn words(self) -> &'static str {
+    /// The verb.
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Finish => "finish",

@@ -50,9 +50,6 @@ pub const INITIAL_LIST: &str = "initial_todo.md";
 /// How many commits are written down.
 const RECENT: usize = 10;
 
-/// How much is quoted of what a gate printed that is not green.
-const QUOTED: usize = 1_000;
-
 /// What to start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -200,9 +197,7 @@ fn examine(workspace: &Workspace, health: Health) -> Result<Vec<Ran>> {
     };
     match ran.iter().find(|one| one.needed && one.verdict != Verdict::Green) {
         Some(red) if health == Health::Demanded => {
-            let printed = quote::tail(red.output.as_deref().unwrap_or_default().trim(), QUOTED);
-            let said =
-                if printed.is_empty() { "it printed nothing".to_owned() } else { format!("what it printed last:\n{printed}") };
+            let said = quote::printed(red.output.as_deref());
             Err(Refusal::no(format!("the gate `{}` is {}, so no session was started; {said}", red.gate, red.verdict.word()))
                 .hint(format!("`autonomy gate run {}` shows more; `--force` starts all the same", red.gate))
                 .into())

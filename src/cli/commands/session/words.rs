@@ -12,10 +12,11 @@ use crate::{
 /// How far the tasks are.
 pub(super) fn headway(headway: &Headway) -> String {
     let left = match headway.left {
-        Some(left) if headway.done < headway.tasks => format!(", about {} to go", left.to_the_minute()),
+        Some(left) if !headway.is_over() => format!(", about {} to go", left.to_the_minute()),
         Some(_) | None => String::new(),
     };
-    format!("{} of {} tasks done, {}%{left}", headway.done, headway.tasks, headway.percent)
+    let milestones = headway.milestone_words();
+    format!("{} of {} tasks done{milestones}, {}%{left}", headway.done, headway.tasks, headway.percent)
 }
 
 /// Where a session stands.

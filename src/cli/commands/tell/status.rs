@@ -85,10 +85,10 @@ fn tasks(screen: &mut Screen, outcome: &Outcome) {
     row(screen, "tasks", &counts(outcome.tasks));
     if let Some(headway) = &outcome.headway {
         let left = match headway.left {
-            Some(left) if headway.done < headway.tasks => format!(", about {} to go at this pace", left.to_the_minute()),
+            Some(left) if !headway.is_over() => format!(", about {} to go at this pace", left.to_the_minute()),
             Some(_) | None => String::new(),
         };
-        row(screen, "", &format!("{}% done by weight{left}", headway.percent));
+        row(screen, "", &format!("{}% done by weight{left}{}", headway.percent, headway.milestone_words()));
     }
     for (number, task) in (1..).zip(&outcome.next) {
         let estimate = task.estimate.map_or(String::new(), |estimate| format!(", {estimate}"));

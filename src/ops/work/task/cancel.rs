@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    host::{Result, store::record, workspace::Workspace},
+    host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
         event::Fact,
         markdown::one_line,
@@ -20,7 +20,8 @@ use crate::{
 pub fn cancel(workspace: &Workspace, request: &Request) -> Result<Moved> {
     let why =
         request.why.as_deref().map(one_line).filter(|why| !why.is_empty()).unwrap_or_else(|| "not wanted any more".to_owned());
-    let (mut transaction, moved) = carry_out(workspace, &request.task, Move::Cancel, |transaction, _, board, held| {
+    let mut transaction = Transaction::open(workspace)?;
+    let moved = carry_out(&mut transaction, &request.task, Move::Cancel, |transaction, _, board, held| {
         let stored = board.stored(workspace, RecordKind::Task, held.task.id.as_str())?;
         let set = BTreeMap::from([("status".to_owned(), serde_json::json!(Status::Cancelled))]);
         Ok(vec![record::changed(transaction, &stored, set)?, Fact::TaskCancelled { task: held.task.id.clone(), why }])

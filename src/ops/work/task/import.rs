@@ -17,7 +17,7 @@ use crate::{
     },
     ops::work::{
         board::Board,
-        task::{add, done},
+        task::{add, done, proof::Evidence},
     },
 };
 
@@ -87,7 +87,7 @@ pub fn import(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         if let Some(held) = known {
             outcome.known += 1;
             if item.done && held.task.status == Status::Open && held.progress.allows(Move::Finish, &held.task).is_ok() {
-                facts.extend(done::facts(&transaction, &board, held, &done::Evidence::default())?.0);
+                facts.extend(done::facts(&transaction, &board, held, &Evidence::default())?.0);
                 outcome.done.push(Imported { task: held.task.id.clone(), title: held.task.title.clone(), line: item.line });
             }
         } else if !item.done && !fresh.iter().any(|(_, other)| other.digest == item.digest) {

@@ -10,6 +10,8 @@ pub mod fail;
 pub mod import;
 pub mod lint;
 pub mod list;
+pub mod milestones;
+pub mod proof;
 pub mod resume;
 pub mod show;
 pub mod start;
@@ -34,7 +36,11 @@ use crate::{
         event::Fact,
         holdings::HeldTask,
         id::{CheckpointName, Oid, TaskId},
-        task::progress::{Move, Progress},
+        refusal::Refusal,
+        task::{
+            order,
+            progress::{Move, Progress},
+        },
     },
     ops::work::board::Board,
 };
@@ -61,6 +67,9 @@ pub struct Moved {
     /// The milestones that were reached by it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reached: Vec<TaskId>,
+    /// The milestones that nothing comes before any more, and that wait for their tests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub due: Vec<TaskId>,
     /// What must be true at the end and is not ticked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unticked: Vec<String>,
@@ -85,25 +94,38 @@ impl From<Vec<Fact>> for Step {
 }
 
 /// Moves a task: checks that the move makes sense from where it stands, and appends what `prepare` returns.
-fn carry_out<'a, S: Into<Step>>(
-    workspace: &'a Workspace,
+fn carry_out<S: Into<Step>>(
+    transaction: &mut Transaction<'_>,
     given: &str,
     wanted: Move,
     prepare: impl FnOnce(&Transaction<'_>, &CloneLock, &Board, &HeldTask) -> Result<S>,
-) -> Result<(Transaction<'a>, Moved)> {
-    let mut transaction = Transaction::open(workspace)?;
+) -> Result<Moved> {
+    let workspace = transaction.workspace();
     let lock = transaction.lock_clone()?;
     let board = Board::read(workspace)?;
     let held = board.task(given)?;
     held.progress.allows(wanted, &held.task)?;
-    let Step { facts, taken } = prepare(&transaction, &lock, &board, held)?.into();
+    let Step { facts, taken } = prepare(transaction, &lock, &board, held)?.into();
     transaction.append_facts(&facts)?;
     if let Some(Err(error)) = taken.as_ref().map(|taken| snapshots::place(workspace, taken)) {
         workspace.notice(format!("the tag of the checkpoint waits for the next command: {error}"));
     }
     drop(lock);
     let moved = after(workspace, &held.task.id)?;
-    Ok((transaction, Moved { checkpoint: taken.and_then(|taken| taken.checkpoint.name), ..moved }))
+    Ok(Moved { checkpoint: taken.and_then(|taken| taken.checkpoint.name), ..moved })
+}
+
+/// Refuses a move of a task that something comes before.
+///
+/// # Errors
+/// Names the tasks that come first.
+pub fn refuse_before(board: &Board, held: &HeldTask, wanted: Move) -> Result<(), Refusal> {
+    let all = board.holdings.standings();
+    let blockers = order::blockers(&held.task, &all);
+    let Some(first) = blockers.first() else { return Ok(()) };
+    let names: Vec<String> = blockers.iter().map(|id| format!("`{}`", board.holdings.title_of(id))).collect();
+    Err(Refusal::no(format!("cannot {} the task {}: {} comes first", wanted.words(), held.task.label(), names.join(", ")))
+        .hint(format!("`autonomy task show {first}`")))
 }
 
 /// The task as it stands after a move.
@@ -115,6 +137,7 @@ fn after(workspace: &Workspace, id: &TaskId) -> Result<Moved> {
         title: held.task.title.clone(),
         progress: held.progress.clone(),
         reached: Vec::new(),
+        due: board.holdings.due().into_iter().map(|milestone| milestone.id.clone()).collect(),
         unticked: held.task.criteria.iter().filter(|it| !it.done).map(|it| it.text.clone()).collect(),
         commit: None,
         checkpoint: None,

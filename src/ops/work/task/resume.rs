@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    host::{Result, store::record, workspace::Workspace},
+    host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
         event::Fact,
         markdown::one_line,
@@ -24,7 +24,8 @@ use crate::{
 pub fn resume(workspace: &Workspace, request: &Request) -> Result<Moved> {
     let over = Board::read(workspace)?.task(&request.task)?.progress.is_over();
     let wanted = if over { Move::Reopen } else { Move::Resume };
-    let (_, moved) = carry_out(workspace, &request.task, wanted, |transaction, _, board, held| {
+    let mut transaction = Transaction::open(workspace)?;
+    let moved = carry_out(&mut transaction, &request.task, wanted, |transaction, _, board, held| {
         let task = held.task.id.clone();
         if wanted == Move::Resume {
             return Ok(vec![Fact::TaskResumed { task }]);

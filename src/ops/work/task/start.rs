@@ -9,12 +9,12 @@ use crate::{
         question::{Choice, Question, QuestionKind, Status, Urgency},
         record::RecordKind,
         refusal::Refusal,
-        task::{HumanGate, Priority, order, progress::Move},
+        task::{HumanGate, Priority, progress::Move},
         time::Timestamp,
     },
     ops::work::{
         board::Board,
-        task::{Moved, Request, carry_out},
+        task::{Moved, Request, carry_out, refuse_before},
     },
 };
 
@@ -30,8 +30,9 @@ pub const REJECT: &str = "reject";
 /// question to a person, one that nobody approved yet.
 pub fn start(workspace: &Workspace, request: &Request) -> Result<Moved> {
     let mut stopped = None;
-    let (_, moved) = carry_out(workspace, &request.task, Move::Start, |transaction, _, board, held| {
-        may_begin(board, held)?;
+    let mut transaction = Transaction::open(workspace)?;
+    let moved = carry_out(&mut transaction, &request.task, Move::Start, |transaction, _, board, held| {
+        refuse_before(board, held, Move::Start)?;
         let now = transaction.at();
         match ask_first(transaction, board, held, now)? {
             Some((facts, refusal)) => {
@@ -45,19 +46,6 @@ pub fn start(workspace: &Workspace, request: &Request) -> Result<Moved> {
         }
     })?;
     stopped.map_or(Ok(moved), |refusal| Err(Error::Refused(refusal)))
-}
-
-/// Refuses a task whose dependencies are not done.
-///
-/// # Errors
-/// Names the tasks that come first.
-pub fn may_begin(board: &Board, held: &HeldTask) -> Result<(), Refusal> {
-    let all = board.holdings.standings();
-    let blockers = order::blockers(&held.task, &all);
-    let Some(first) = blockers.first() else { return Ok(()) };
-    let names: Vec<String> = blockers.iter().map(|id| format!("`{}`", board.holdings.title_of(id))).collect();
-    Err(Refusal::no(format!("cannot start the task {}: {} comes first", held.task.label(), names.join(", ")))
-        .hint(format!("`autonomy task show {first}`")))
 }
 
 /// What has to be asked before a task may begin: the facts that ask, and the refusal that says so. None when everything

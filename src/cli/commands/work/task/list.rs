@@ -8,6 +8,7 @@ use crate::{
     ops::work::task::{
         export, import,
         list::{self, Which},
+        milestones,
     },
 };
 
@@ -50,6 +51,27 @@ impl List {
             } else if outcome.left_out > 0 && which == Which::Open {
                 screen.talk(format!("{} more are over: `autonomy task list --all`", outcome.left_out));
             }
+        })
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Milestones {
+    /// A major component, which is implemented and tested by itself; may be given several times
+    #[arg(long = "component", value_name = "NAME")]
+    components: Vec<String>,
+}
+
+impl Milestones {
+    pub(crate) fn run(self, context: &Context) -> Result<u8> {
+        let workspace = context.workspace()?;
+        let outcome = milestones::milestones(&workspace, &milestones::Request { components: self.components })?;
+        context.say(&workspace, &outcome, |screen| {
+            for added in &outcome.added {
+                screen.data(format!("{}  {}", added.task, added.title));
+            }
+            screen.talk(format!("Added {} milestones; {} were there", outcome.added.len(), outcome.known.len()));
+            screen.talk("Next: `autonomy task add \"<title>\" --part-of \"<milestone>\"` says what leads to one");
         })
     }
 }

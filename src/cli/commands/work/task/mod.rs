@@ -17,6 +17,8 @@ use crate::{
 pub(crate) enum Task {
     /// Add a task
     Add(add::Add),
+    /// Add the eight usual milestones of a project
+    Milestones(list::Milestones),
     /// List tasks, best first
     List(list::List),
     /// Show one task
@@ -49,6 +51,7 @@ impl Task {
     pub(crate) fn run(self, context: &Context) -> Result<u8> {
         match self {
             Self::Add(arguments) => arguments.run(context),
+            Self::Milestones(arguments) => arguments.run(context),
             Self::List(arguments) => arguments.run(context),
             Self::Show(named) => look::show(context, named),
             Self::Next => next::show(context, Some(1)),

@@ -68,6 +68,9 @@ pub(crate) fn done(context: &Context, named: Named) -> Result<u8> {
         for milestone in &moved.reached {
             screen.talk(format!("Reached the milestone {milestone}"));
         }
+        for milestone in &moved.due {
+            screen.talk(format!("The milestone {milestone} is due: `autonomy task done {milestone}` runs what tests it"));
+        }
         if !moved.unticked.is_empty() {
             screen.talk(format!("Not ticked: {}", moved.unticked.join("; ")));
         }
