@@ -22,6 +22,16 @@ pub fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
+/// The first of some names, and how many there are besides.
+#[must_use]
+pub fn first_of(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("`{one}`"),
+        [first, rest @ ..] => format!("`{first}` and {} more", rest.len()),
+    }
+}
+
 /// The beginning of `text`, at most `limit` long; a text that was cut says so at its end.
 #[must_use]
 pub fn head(text: &str, limit: usize) -> String {

@@ -4,6 +4,7 @@
 
 mod conflicts;
 mod crash;
+mod damage;
 mod kinds;
 mod undo;
 

@@ -18,6 +18,7 @@ mod commit;
 mod content;
 mod diff;
 mod entries;
+mod genuine;
 mod head;
 mod history;
 mod holders;

@@ -54,6 +54,8 @@ pub struct Restored {
     pub done: Vec<TreePath>,
     /// Paths that stayed as they are, although the plan would have changed them.
     pub held_back: Vec<HeldBack>,
+    /// Paths that are not as the plan says although they were written, and that nobody else has touched since.
+    pub unlike: Vec<TreePath>,
 }
 
 /// What stands at a path.
@@ -63,6 +65,13 @@ pub(in crate::host::git) enum Stands {
     Directory,
     /// A pipe, a socket or a device.
     Other,
+}
+
+/// How a path is found after it was written.
+enum Found {
+    AsPlanned,
+    ChangedSince,
+    Unlike,
 }
 
 /// Why one path is not written.
@@ -141,9 +150,13 @@ impl Repository {
             site.prune(plan, &entry.path)?;
         }
         failpoint::reach("restore.files").doing("restore files below", self.root())?;
-        self.restore_index(plan, &site)?;
+        let unstaged = self.restore_index(plan, &site)?;
         failpoint::reach("restore.index").doing("restore the index of", self.root())?;
+        site.confirm(plan, &mut outcome)?;
+        outcome.unlike.extend(unstaged);
         outcome.done.sort_unstable();
+        outcome.unlike.sort_unstable();
+        outcome.unlike.dedup();
         Ok(outcome)
     }
 }
@@ -264,13 +277,16 @@ impl<'a> Site<'a> {
             rustix::fs::chmodat(directory, entry.path.file_name(), mode, AtFlags::empty())
                 .map_err(|error| Held::errno(error, "set permission bits"))?;
         }
-        self.note(directory, &entry.path)
+        self.note(directory, &entry.path, stat)
     }
 
-    fn note(&mut self, directory: &OwnedFd, path: &TreePath) -> Result<(), Held> {
+    /// Keeps the times of a path that is as planned now, if it is still the file that was `seen`.
+    fn note(&mut self, directory: &OwnedFd, path: &TreePath, seen: &Stat) -> Result<(), Held> {
         let found = lstat(directory, path.file_name()).map_err(|error| Held::errno(error, "look at a restored file"))?;
-        if let Some(stat) = found {
-            self.settled.insert(path.clone(), stat);
+        let file = |stat: &Stat| (stat.device, stat.inode, stat.modified, stat.size);
+        match found.filter(|stat| file(stat) == file(seen)) {
+            Some(stat) => drop(self.settled.insert(path.clone(), stat)),
+            None => return Err(Held::Because(Why::ChangedSince.words())),
         }
         Ok(())
     }
@@ -293,12 +309,14 @@ impl<'a> Site<'a> {
             let file = rustix::fs::openat(directory, draft, flags, Permissions::RUSR | Permissions::WUSR)
                 .map_err(|error| Held::errno(error, "write a file"))?;
             let mut file = File::from(file);
-            file.write_all(&content).map_err(|error| Error::while_doing(format!("write `{path}`"), error))?;
+            let length = failpoint::torn("restore.content", content.len()).map_err(halted)?.unwrap_or(content.len());
+            file.write_all(&content[..length]).map_err(|error| Error::while_doing(format!("write `{path}`"), error))?;
             let bits = entry.bits.unwrap_or(Bits::of(then.mode.bits()));
             rustix::fs::fchmod(&file, Permissions::from_raw_mode(bits.get()))
                 .map_err(|error| Held::errno(error, "set permission bits"))?;
         }
         failpoint::reach("restore.write").map_err(halted)?;
+        let drafted = lstat(directory, draft).map_err(|error| Held::errno(error, "look at an unfinished file"))?;
         let now = lstat(directory, name).map_err(|error| Held::errno(error, "look at a file"))?;
         let renamed = if now.as_ref() == seen {
             let flags = if seen.is_none() { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
@@ -316,7 +334,53 @@ impl<'a> Site<'a> {
             };
         }
         failpoint::reach("restore.wrote").map_err(halted)?;
-        self.note(directory, path)
+        self.note(directory, path, &drafted.unwrap_or_default())
+    }
+
+    /// Compares what was written with the plan. What somebody else has touched since is theirs, and said to be so.
+    fn confirm(&self, plan: &RollbackPlan, outcome: &mut Restored) -> Result<()> {
+        let mut done = Vec::with_capacity(outcome.done.len());
+        for path in std::mem::take(&mut outcome.done) {
+            match plan.entry(&path).map_or(Ok(Found::AsPlanned), |entry| self.found(entry))? {
+                Found::AsPlanned => done.push(path),
+                Found::ChangedSince => outcome.held_back.push(HeldBack { path, why: Why::ChangedSince.words() }),
+                Found::Unlike => {
+                    outcome.unlike.push(path.clone());
+                    done.push(path);
+                }
+            }
+        }
+        outcome.done = done;
+        Ok(())
+    }
+
+    fn found(&self, entry: &Entry) -> Result<Found> {
+        let path = &entry.path;
+        let Some(then) = entry.then.as_ref().filter(|_| entry.action == Action::Restore) else {
+            return Ok(match self.stands(path, None)? {
+                Stands::Nothing | Stands::Directory => Found::AsPlanned,
+                Stands::Recorded(..) | Stands::Other => Found::ChangedSince,
+            });
+        };
+        let Stands::Recorded(side, stat) = self.stands(path, Some(then.mode))? else { return Ok(Found::ChangedSince) };
+        if self.settled.get(path) != Some(&stat) {
+            return Ok(Found::ChangedSince);
+        }
+        // A file system that has no permission bits gives each file the same.
+        let access = |bits: Bits| bits.get() & 0o777;
+        let bits = entry
+            .bits
+            .is_none_or(|bits| matches!(self.file_mode, FileMode::Ignored) || access(bits) == access(Bits::of(stat.mode)));
+        // What a conversion does not lead back to the same is compared as it was written.
+        let is_then = side == *then || (side.mode == then.mode && self.holds(path, then)?);
+        Ok(if bits && is_then { Found::AsPlanned } else { Found::Unlike })
+    }
+
+    /// Whether the file holds the bytes that are written for `wanted`.
+    fn holds(&self, path: &TreePath, wanted: &Side) -> Result<bool> {
+        let stored = self.repository.blob_bytes(&wanted.oid)?;
+        let written = self.attributes.conversion(path)?.to_work_tree(&stored, &wanted.oid).into_owned();
+        Ok(std::fs::read(path.join_to(self.repository.root())).is_ok_and(|found| found == written))
     }
 
     /// Makes the directories above a path and opens the last.

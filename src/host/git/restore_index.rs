@@ -88,8 +88,9 @@ struct Difference {
 }
 
 impl Repository {
-    /// Rewrites entries of the user's index; leaves the file alone when there is nothing to do.
-    pub(in crate::host::git) fn restore_index(&self, plan: &RollbackPlan, place: &Site<'_>) -> Result<()> {
+    /// Rewrites entries of the user's index; leaves the file alone when there is nothing to do. Hands back the paths whose
+    /// entries are not as they were to be when the index is read again.
+    pub(in crate::host::git) fn restore_index(&self, plan: &RollbackPlan, place: &Site<'_>) -> Result<Vec<TreePath>> {
         let then = self.staging_then(plan)?;
         let looked_at = self.index()?;
         let is_stale = |path: &TreePath| {
@@ -99,19 +100,20 @@ impl Repository {
         let stale: Vec<&TreePath> = plan.with(Action::Restore).map(|entry| &entry.path).filter(|path| is_stale(path)).collect();
         let seen = self.difference(&looked_at, plan, &then)?;
         if seen.paths().is_empty() && stale.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        let mut seen = seen;
         self.rewrite_index(
             &mut |index| {
-                if is_same(index, &looked_at) {
-                    seen.settle(index, place)?;
-                } else {
-                    self.difference(index, plan, &then)?.settle(index, place)?;
+                if !is_same(index, &looked_at) {
+                    seen = self.difference(index, plan, &then)?;
                 }
+                seen.settle(index, place)?;
                 plan.with(Action::Restore).try_for_each(|entry| refresh(index, place, &entry.path))
             },
             || Ok(()),
-        )
+        )?;
+        Ok(seen.missed(&self.index()?))
     }
 
     /// How many paths have entries in the index that the plan changes, when the index is as the snapshot has it.
@@ -171,6 +173,31 @@ impl Difference {
         let (marks_now, marks_then) = &self.marks;
         paths.extend(marks_now.keys().chain(marks_then.keys()).filter(|path| marks_now.get(*path) != marks_then.get(*path)));
         paths
+    }
+
+    /// The paths that an index does not hold as they were to be.
+    fn missed(&self, index: &Index) -> Vec<TreePath> {
+        let (_, open_then) = &self.stages;
+        let staged = |path: &TreePath, stage| {
+            index.get_path(index_path(path), stage).and_then(|found| Some((Mode::from_bits(found.mode)?, oid(found.id), found)))
+        };
+        let announced = |found: &IndexEntry| {
+            IndexEntryExtendedFlag::from_bits_truncate(found.flags_extended).contains(IndexEntryExtendedFlag::INTENT_TO_ADD)
+        };
+        let is_after = |change: &Change| match (&change.after, staged(&change.path, 0)) {
+            (None, None) => true,
+            (None, Some((.., found))) => announced(&found),
+            (Some(_), None) => false,
+            (Some(side), Some((mode, oid, _))) => (side.mode, &side.oid) == (mode, &oid),
+        };
+        let is_open = |path: &TreePath, stages: &BTreeMap<u16, Side>| {
+            stages.iter().all(|(stage, side)| {
+                staged(path, i32::from(*stage)).is_some_and(|(mode, oid, _)| (side.mode, &side.oid) == (mode, &oid))
+            })
+        };
+        let changed = self.changes.iter().filter(|change| !open_then.contains_key(&change.path) && !is_after(change));
+        let open = open_then.iter().filter(|(path, stages)| !is_open(path, stages));
+        changed.map(|change| change.path.clone()).chain(open.map(|(path, _)| path.clone())).collect()
     }
 
     fn settle(&self, index: &mut Index, place: &Site<'_>) -> Result<()> {

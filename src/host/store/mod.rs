@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod check;
 pub mod copied;
 pub mod exclude;
+pub mod genuine;
 pub mod holdings;
 pub mod layout;
 pub mod ledger;

@@ -17,6 +17,7 @@ use crate::{
         event::{Event, Fact},
         id::{Oid, TaskId},
         intent::{Intent, Settlement},
+        quote::first_of,
         record::RecordKind,
         refusal::Refusal,
         rollback::{RollbackPlan, Scope},
@@ -54,6 +55,16 @@ pub fn carry_out(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<O
         return Ok(None);
     }
     let restored = workspace.git()?.carry_out(&plan, workspace.environment())?;
+    if !restored.unlike.is_empty() {
+        let why = format!(
+            "{} did not come out as planned",
+            first_of(&restored.unlike.iter().map(ToString::to_string).collect::<Vec<_>>())
+        );
+        ledger.append(|_| {
+            Ok((vec![Fact::IntentSettled { intent: seq, outcome: Settlement::Conflict { why: why.clone() } }], ()))
+        })?;
+        return Ok(Some(Finished { restored, ..Finished::default() }));
+    }
     let tasks = match &plan.scope {
         Scope::Everything | Scope::Session { .. } => undone(workspace, &plan.checkpoint)?,
         Scope::Undo { .. } => done_before(ledger, &plan.checkpoint)?,

@@ -25,6 +25,7 @@ use crate::{
         event::Fact,
         id::{Digest, Oid},
         intent::{Intent, Settlement},
+        quote::first_of,
         state::RecordState,
     },
 };
@@ -45,15 +46,15 @@ pub fn settle(ledger: &mut Ledger<'_>) -> Result<()> {
         facts.extend(compare(ledger, &path, &known, &mut said)?);
     }
     if !said.back.is_empty() {
-        let what = format!("put back {}", list(&said.back));
+        let what = format!("put back {}", first_of(&said.back));
         ledger.workspace().notice(format!("autonomy {what}"));
         facts.push(Fact::StoreMended { what });
     }
     for (at, paths) in &said.left {
-        ledger.workspace().notice(format!("autonomy left {} away: {at}", list(paths)));
+        ledger.workspace().notice(format!("autonomy left {} away: {at}", first_of(paths)));
     }
     if !said.edited.is_empty() {
-        ledger.workspace().notice(format!("autonomy follows the edit of {}", list(&said.edited)));
+        ledger.workspace().notice(format!("autonomy follows the edit of {}", first_of(&said.edited)));
     }
     if !facts.is_empty() {
         ledger.append(|_| Ok((facts.clone(), ())))?;
@@ -101,14 +102,6 @@ struct Said {
     left: BTreeMap<String, Vec<String>>,
 }
 
-fn list(paths: &[String]) -> String {
-    match paths {
-        [] => String::new(),
-        [one] => format!("`{one}`"),
-        [first, rest @ ..] => format!("`{first}` and {} more", rest.len()),
-    }
-}
-
 /// Finishes the commits and branches that were intended when a command died.
 fn finish(ledger: &mut Ledger<'_>) -> Result<()> {
     for (seq, intent) in ledger.state().intents.clone() {
@@ -126,7 +119,11 @@ fn finish(ledger: &mut Ledger<'_>) -> Result<()> {
             Intent::Rollback { to, .. } => {
                 if let Some(finished) = rollbacks::recover(ledger, seq, &intent)? {
                     let paths = finished.restored.done.len();
-                    ledger.workspace().notice(format!("autonomy finished going back to {}: {paths} paths", to.short()));
+                    let wrong = finished.restored.unlike.first().map(|path| {
+                        format!(", but `{path}` did not come out as planned: `autonomy rollback --undo` takes it back")
+                    });
+                    let wrong = wrong.unwrap_or_default();
+                    ledger.workspace().notice(format!("autonomy finished going back to {}: {paths} paths{wrong}", to.short()));
                 }
             }
         }

@@ -11,7 +11,7 @@ use crate::{
     host::{
         Result,
         store::{
-            check,
+            check, genuine,
             ledger::Target,
             mend,
             overview::Overview,
@@ -76,6 +76,7 @@ pub fn verify(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     outcome.findings.extend(check::logs(workspace, &overview)?);
     outcome.findings.extend(check::journals(workspace, &overview)?);
     outcome.findings.extend(check::git_locks(workspace)?);
+    outcome.findings.extend(genuine::findings(workspace, &overview)?);
     for path in check::leftovers(workspace)? {
         let finding = Finding::new(Severity::Note, path.display().to_string(), "a command that died left it behind");
         outcome.findings.push(finding.mend("`autonomy verify --repair`"));

@@ -9,6 +9,7 @@ use crate::{
     host::{
         Result,
         store::{
+            genuine,
             lock::CloneLock,
             snapshots::{self, Asked, Held, Prepared, Which},
         },
@@ -274,10 +275,13 @@ pub fn find(workspace: &Workspace, given: &str) -> Result<Held> {
     // Most are asked for by name, and names are read without the checkpoints that they belong to.
     let names = snapshots::tag_names(workspace)?;
     let candidates: Vec<Candidate<'_>> = names.iter().map(|name| Candidate { name, title: "" }).collect();
-    if let Ok(index) = resolve(CheckpointName::KIND, given, &candidates)
-        && let Some(held) = snapshots::tagged(workspace, &names[index])?
-    {
-        return Ok(held);
+    if let Ok(index) = resolve(CheckpointName::KIND, given, &candidates) {
+        let name = &names[index];
+        let none = || {
+            Refusal::environment(format!("the tag `{name}` does not carry a checkpoint: somebody made or moved it by hand"))
+                .hint("`autonomy checkpoint list` shows those that are whole")
+        };
+        return Ok(snapshots::tagged(workspace, name)?.ok_or_else(none)?);
     }
     let mut held = snapshots::held(workspace, Which::Tagged)?;
     if given.starts_with("auto/") {
@@ -332,6 +336,7 @@ pub struct Shown {
 /// Refuses an unknown one, naming the nearest.
 pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
     let held = find(workspace, &request.checkpoint)?;
+    genuine::check(workspace, &held)?;
     let git = workspace.git()?;
     let carrier = git.carrier(&held.commit)?;
     let changed_from_head = git.changes(held.checkpoint.head.as_ref(), &held.commit)?.len();

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     host::{
-        Result,
+        Error, Result,
         git::{HeldBack, Ownership, Planned, Snapshot},
         store::{
+            genuine,
+            lock::CloneLock,
             rollbacks::{self, PLAN},
             snapshots::{self, Asked, Held, Prepared, Which},
         },
@@ -26,6 +28,7 @@ use crate::{
         event::Fact,
         id::{Digest, Oid, SessionId, TaskId},
         intent::Intent,
+        quote::first_of,
         refusal::Refusal,
         rollback::{
             Action, Entry, RollbackPlan, Scope,
@@ -216,7 +219,14 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let target = target(workspace, request, session.as_ref())?;
     let ownership = ownership(workspace, &target, request.settling, session.as_ref())?;
     let git = workspace.git()?;
-    let plan = |present: &Snapshot<'_>| git.plan_rollback(present, &target.held.commit, &target.scope, &ownership);
+    genuine::check(workspace, &target.held)?;
+    let plan = |present: &Snapshot<'_>| {
+        let planned = git
+            .plan_rollback(present, &target.held.commit, &target.scope, &ownership)
+            .map_err(|error| genuine::blamed(workspace, &target.held, error))?;
+        genuine::check_content(workspace, &target.held, &planned.plan, |id| planned.merged.contains_key(id))?;
+        Ok::<_, Error>(planned)
+    };
     let Mode::CarryOut { agreed } = &request.mode else {
         let present = journal.snapshot()?;
         let planned = plan(&present)?;
@@ -243,13 +253,8 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let asked = safety(&planned, target.step.before(&outcome), None);
     let prepared = snapshots::prepare(workspace, &lock, journal.session(), journal.at(), present, asked)?;
     let safety = prepared.reference.trim_start_matches("refs/autonomy/").trim_start_matches("refs/tags/").to_owned();
-    let done = if let Some(log) = journal.log() {
-        carry_out(log, &prepared, &outcome.plan)?
-    } else {
-        snapshots::place(workspace, &prepared)?;
-        let restored = git.carry_out(&outcome.plan, workspace.environment())?;
-        rollbacks::Finished { restored, ..rollbacks::Finished::default() }
-    };
+    let (at, session) = (journal.at(), session.as_ref());
+    let done = carry_out(Carrying { workspace, lock: &lock, log: journal.log(), session, at }, &prepared, &outcome.plan)?;
     let steps = History::read(workspace, git.worktree_name().as_deref())?.steps;
     outcome.carried_out = Some(CarriedOut {
         safety,
@@ -276,14 +281,64 @@ fn safety(planned: &Planned, summary: String, task: Option<TaskId>) -> Asked {
     }
 }
 
-/// The intent, the ref of the safety snapshot, the files; whoever calls it holds the clone's lock.
-fn carry_out(log: &mut Transaction<'_>, safety: &Prepared, plan: &RollbackPlan) -> Result<rollbacks::Finished> {
-    let digest = log.keep_exact(plan.to_json().as_bytes())?;
-    let intent = Intent::Rollback { to: plan.checkpoint.clone(), safety: safety.commit.clone(), plan: digest };
-    log.append_facts(&[safety.fact.clone(), Fact::IntentFormed { intent: intent.clone() }])?;
-    let seq = log.state().seq;
-    snapshots::place(log.workspace(), safety)?;
-    Ok(rollbacks::carry_out(log, seq, &intent)?.unwrap_or_default())
+/// What carrying out a plan needs.
+struct Carrying<'a, 'l> {
+    workspace: &'a Workspace,
+    lock: &'a CloneLock,
+    /// The log, where one can be written.
+    log: Option<&'a mut Transaction<'l>>,
+    session: Option<&'a SessionId>,
+    at: Timestamp,
+}
+
+/// Carries out a plan and looks at what came of it; what is not as planned is taken back as a whole.
+fn carry_out(mut with: Carrying<'_, '_>, safety: &Prepared, plan: &RollbackPlan) -> Result<rollbacks::Finished> {
+    let done = with.once(safety, plan)?;
+    if done.restored.unlike.is_empty() {
+        return Ok(done);
+    }
+    let names = first_of(&done.restored.unlike.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let refusal = Refusal::environment(format!("{names} did not come out as planned"));
+    let back = with.take_back(safety, plan, &done.restored.unlike)?;
+    Err(if back.restored.unlike.is_empty() {
+        let words = format!("{}, so the rollback was taken back: everything is as it was before", refusal.message);
+        Refusal { message: words, ..refusal }.hint("look at the disk, then run the command again")
+    } else {
+        let words = format!("{}, and could not be taken back either", refusal.message);
+        Refusal { message: words, ..refusal }.hint("look at the disk; `autonomy rollback --undo` tries again")
+    }
+    .into())
+}
+
+impl Carrying<'_, '_> {
+    /// The intent, the ref of the safety snapshot, the files.
+    fn once(&mut self, safety: &Prepared, plan: &RollbackPlan) -> Result<rollbacks::Finished> {
+        let Some(log) = self.log.as_deref_mut() else {
+            snapshots::place(self.workspace, safety)?;
+            let restored = self.workspace.git()?.carry_out(plan, self.workspace.environment())?;
+            return Ok(rollbacks::Finished { restored, ..rollbacks::Finished::default() });
+        };
+        let digest = log.keep_exact(plan.to_json().as_bytes())?;
+        let intent = Intent::Rollback { to: plan.checkpoint.clone(), safety: safety.commit.clone(), plan: digest };
+        log.append_facts(&[safety.fact.clone(), Fact::IntentFormed { intent: intent.clone() }])?;
+        let seq = log.state().seq;
+        snapshots::place(log.workspace(), safety)?;
+        Ok(rollbacks::carry_out(log, seq, &intent)?.unwrap_or_default())
+    }
+
+    /// Goes back to the safety snapshot, at the paths that the plan touched.
+    fn take_back(&mut self, before: &Prepared, plan: &RollbackPlan, unlike: &[TreePath]) -> Result<rollbacks::Finished> {
+        let git = self.workspace.git()?;
+        let present = journal::snapshot(self.workspace, self.session)?;
+        let mut left = plan.left();
+        let stands = present.changes_to(git, &before.commit)?.into_iter().map(|change| (change.path, change.before));
+        left.extend(stands.filter(|(path, _)| unlike.contains(path)));
+        let scope = Scope::Undo { scope: Box::new(plan.scope.clone()), left };
+        let planned = git.plan_rollback(&present, &before.commit, &scope, &Ownership::default())?;
+        let asked = safety(&planned, "before a rollback that went wrong was taken back".to_owned(), None);
+        let prepared = snapshots::prepare(self.workspace, self.lock, self.session, self.at, present, asked)?;
+        self.once(&prepared, &planned.plan)
+    }
 }
 
 /// A way back that a run goes by itself.
@@ -321,7 +376,9 @@ pub fn go_back(transaction: &mut Transaction<'_>, going: Going) -> Result<Gone> 
     let planned = workspace.git()?.plan_rollback(&present, &going.to, &going.scope, &ownership)?;
     let asked = safety(&planned, going.summary, Some(going.task));
     let prepared = snapshots::prepare(workspace, &lock, session.as_ref(), transaction.at(), present, asked)?;
-    let finished = carry_out(transaction, &prepared, &planned.plan)?;
+    let at = transaction.at();
+    let with = Carrying { workspace, lock: &lock, log: Some(transaction), session: session.as_ref(), at };
+    let finished = carry_out(with, &prepared, &planned.plan)?;
     for entry in planned.plan.with(Action::Conflict) {
         workspace.notice(format!("`{}` stayed as it is: {}", entry.path, entry.why.words()));
     }
@@ -366,7 +423,7 @@ fn outcome(workspace: &Workspace, target: &Target, present: &Snapshot<'_>, plan:
         delete: plan.count(Action::Delete),
         keep: plan.count(Action::Keep),
         conflict: plan.count(Action::Conflict),
-        staged: git.staged_by(&plan, present)?,
+        staged: git.staged_by(&plan, present).map_err(|error| genuine::blamed(workspace, &target.held, error))?,
         conflicts: conflicts.collect(),
         plan,
         carried_out: None,
