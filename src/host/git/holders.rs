@@ -221,7 +221,7 @@ impl Repository {
             tips.push((Holder::Head, raw_oid(head)?));
         }
         for (prefix, place) in [("refs/heads/", Holder::Branch as fn(String) -> Holder), ("refs/remotes/", Holder::Remote)] {
-            for (name, target) in self.list_refs(&format!("{prefix}"))? {
+            for (name, target) in self.list_refs(prefix)? {
                 let name = name.strip_prefix(prefix).unwrap_or(&name).to_owned();
                 tips.push((place(name), raw_oid(&target)?));
             }

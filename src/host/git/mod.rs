@@ -78,7 +78,7 @@ pub(in crate::host::git) enum RefStore {
 
 impl fmt::Debug for Repository {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Repository").field("path", &self.raw.path()).finish()
+        formatter.debug_struct("Repository").field("path", &self.raw.path()).finish_non_exhaustive()
     }
 }
 

@@ -34,6 +34,9 @@ pub(in crate::host::git) struct Edit<'a> {
 /// Where a directory begins among the entries, and how long its path is.
 type Place = (usize, usize);
 
+/// An entry with the trees below it that were made, and those that were believed.
+type Level<'a> = (Option<Leaf<'a>>, Vec<(Place, Made)>, Vec<git2::Oid>);
+
 /// Trees that were put together, and are in no batch yet.
 pub(in crate::host::git) struct Built<'a> {
     /// What the topmost one holds.
@@ -99,7 +102,7 @@ impl<'t> Trees<'t> {
         node: Option<&'a Node>,
     ) -> Result<Built<'a>> {
         let parts = self.parts(depth, entries.clone(), edits, node)?;
-        let build = |part: Part<'a>| -> Result<(Option<Leaf<'a>>, Vec<(Place, Made)>, Vec<git2::Oid>)> {
+        let build = |part: Part<'a>| -> Result<Level<'a>> {
             let below = match part {
                 Part::Leaf(leaf) => return Ok((Some(leaf), Vec::new(), Vec::new())),
                 Part::Believed(leaf) => return Ok((Some(leaf), Vec::new(), vec![leaf.oid])),

@@ -315,7 +315,7 @@ fn of_tag(tag: Tag) -> Option<Held> {
 pub fn held(workspace: &Workspace, which: Which) -> Result<Vec<Held>> {
     let git = workspace.git()?;
     let mut found: Vec<Held> = match which {
-        Which::Tagged => git.tags(&format!("{PREFIX}"))?.into_iter().filter_map(of_tag).collect(),
+        Which::Tagged => git.tags(PREFIX)?.into_iter().filter_map(of_tag).collect(),
         Which::Automatic => {
             let mut found = Vec::new();
             for (reference, commit) in git.list_refs(&format!("{AUTOMATIC}/"))? {
