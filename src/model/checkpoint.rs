@@ -82,6 +82,14 @@ pub struct Counts {
     pub left_out: u64,
     /// Lines under `ignored` in the manifest.
     pub ignored: u64,
+    /// Lines under `secrets` in the manifest.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub secrets: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a gate said last, when the checkpoint was made.

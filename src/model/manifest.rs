@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     change::{Mode, TreePath, quoted, unquoted},
     refusal::Refusal,
+    secret::Leak,
 };
 
 /// The version that this program writes.
@@ -195,6 +196,14 @@ pub enum WhyLeftOut {
     BadName,
     /// It may not be read.
     Unreadable,
+    /// An untracked file that holds a secret, or is kept for one by its name.
+    Secret {
+        /// Whose token it is, or how it was found; `file-name` where the name says it.
+        rule: String,
+        /// The line that it begins on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<u64>,
+    },
 }
 
 impl fmt::Display for WhyLeftOut {
@@ -207,6 +216,8 @@ impl fmt::Display for WhyLeftOut {
             Self::EmptyRepository => formatter.write_str("another repository without a commit"),
             Self::BadName => formatter.write_str("git does not take such a name"),
             Self::Unreadable => formatter.write_str("it may not be read"),
+            Self::Secret { line: None, .. } => formatter.write_str("its name says that it is kept for secrets"),
+            Self::Secret { rule, line: Some(line) } => write!(formatter, "line {line} looks like a secret ({rule})"),
         }
     }
 }
@@ -279,6 +290,9 @@ pub struct Manifest {
     /// Entries of the index that only announce a file (`git add -N`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intent_to_add: Vec<TreePath>,
+    /// Secrets that the snapshot holds and the commit that HEAD was at does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Leak>,
 }
 
 impl Default for Manifest {
@@ -294,6 +308,7 @@ impl Default for Manifest {
             skip_worktree: Vec::new(),
             assume_unchanged: Vec::new(),
             intent_to_add: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 }

@@ -39,6 +39,7 @@ pub mod relevance;
 pub mod report;
 pub mod rollback;
 pub mod schema;
+pub mod secret;
 pub mod session;
 pub mod session_page;
 pub mod settings;

@@ -19,9 +19,11 @@ use crate::{
         checkpoint::{CheckpointKind, due},
         holdings::{HeldTask, Holdings},
         id::{CheckpointName, Oid, TaskId},
+        manifest::{LeftOut, WhyLeftOut},
         plan::progress::Current,
         refusal::Refusal,
         rollback::{RollbackPlan, Scope},
+        secret::Leak,
         task::TaskKind,
         time::Timestamp,
     },
@@ -111,6 +113,21 @@ pub(in crate::run) fn dirty(git: &Repository, snapshot: &Oid) -> Result<BTreeSet
     let before = if head.len() > 1 { head.first() } else { None };
     let all = git.changes(before, snapshot)?;
     Ok(all.into_iter().map(|change| change.path).filter(|path| !path.is_claude()).collect())
+}
+
+/// What the work since the snapshot `base` has brought that looks like a secret, in words: in files of its own, and in new ones,
+/// which no snapshot and no commit takes in.
+///
+/// # Errors
+/// Fails when an object is missing.
+pub(in crate::run) fn secrets(git: &Repository, base: &Oid, now: &Oid, own: &BTreeSet<TreePath>) -> Result<Vec<String>> {
+    let (before, after) = (git.carrier(base)?.manifest, git.carrier(now)?.manifest);
+    let is_secret = |left: &&LeftOut| matches!(left.why, WhyLeftOut::Secret { .. });
+    let was_there = |left: &&LeftOut| before.left_out.iter().any(|known| known.path == left.path);
+    let withheld = after.left_out.iter().filter(is_secret).filter(|left| !was_there(left));
+    let known = |leak: &&Leak| before.secrets.iter().any(|known| known.fingerprint == leak.fingerprint);
+    let held = after.secrets.iter().filter(|leak| own.contains(&leak.path)).filter(|leak| !known(leak));
+    Ok(held.map(ToString::to_string).chain(withheld.map(|left| format!("{} ({})", left.path, left.why))).collect())
 }
 
 fn parked(task: &TaskId) -> String {

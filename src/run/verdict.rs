@@ -20,6 +20,7 @@ use crate::{
         },
         quote,
         record::RecordKind,
+        refusal::Code,
         task::{Status, Task, acceptance::Acceptance, progress::Progress as Standing},
         todo,
     },
@@ -77,6 +78,12 @@ impl Stage<'_, '_> {
         let theirs = shared(&current.own, &edge::dirty(workspace.git()?, &current.base)?);
         if !theirs.is_empty() {
             let why = format!("it changed `{}`, which had changes that are not committed", theirs.join("`, `"));
+            return self.park(current, &why);
+        }
+        let now = edge::snapshot(&mut self.transaction, &current.task)?;
+        let secrets = edge::secrets(workspace.git()?, &current.base, &now.commit, &current.own)?;
+        if !secrets.is_empty() {
+            let why = format!("it adds what looks like a secret: {}", secrets.join(", "));
             return self.park(current, &why);
         }
         if current.own.is_empty() && !current.recorded {
@@ -234,6 +241,10 @@ impl Stage<'_, '_> {
                 Err(Error::Refused(refusal)) if may_pass(&refusal) && round < TRIES => {}
                 Err(Error::Refused(refusal)) if may_pass(&refusal) => {
                     return Ok(Some(Ending::CannotCommit { why: refusal.message }));
+                }
+                Err(Error::Refused(refusal)) if refusal.code == Code::NeedsPerson => {
+                    self.reopen(&current.task, &refusal.message)?;
+                    return self.park(current, &refusal.message).map(|()| None);
                 }
                 Err(Error::Refused(refusal)) => {
                     // A hook, as strict as a gate, said no.

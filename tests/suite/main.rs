@@ -15,6 +15,7 @@ mod readme;
 mod repositories;
 mod run;
 mod sandbox;
+mod secrets;
 mod session;
 mod settings;
 mod setup;

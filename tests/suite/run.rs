@@ -7,6 +7,7 @@ mod parking;
 mod places;
 mod prompts;
 mod recorded;
+mod secrets;
 mod signals;
 mod ticking;
 mod watching;

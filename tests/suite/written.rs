@@ -9,6 +9,7 @@ use std::{
 
 use autonomy::{
     cli,
+    host::secret,
     model::{
         checkpoint::Checkpoint,
         decision::Decision,
@@ -55,6 +56,19 @@ fn the_manual_lists_every_command() {
         assert!(manual.contains(&format!("`autonomy {}", name.get_name())), "`{}` has no heading", name.get_name());
     }
     is_written("docs/cli.md", &manual);
+}
+
+#[test]
+fn the_table_of_tokens_is_the_one_that_is_looked_for() {
+    const HEADING: &str = "## Tokens that are known\n";
+    let text = fs::read_to_string(top("docs/secrets.md")).unwrap();
+    let (before, _) = text.split_once(HEADING).expect("the heading stands above the table");
+    let mut table = "\n| kind | begins with | documented at |\n|---|---|---|\n".to_owned();
+    for issuer in secret::issuers() {
+        let prefixes: Vec<String> = issuer.prefixes().map(|prefix| format!("`{prefix}`")).collect();
+        table.push_str(&format!("| {} | {} | {} |\n", issuer.kind, prefixes.join(", "), issuer.source));
+    }
+    is_written("docs/secrets.md", &format!("{before}{HEADING}{table}"));
 }
 
 #[test]

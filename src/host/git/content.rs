@@ -21,11 +21,12 @@ use crate::{
             attributes::Attributes,
             batch::Batch,
             hash as hash_object,
+            leak::Lookout,
             stat_cache::StatCache,
             walk::{Found, Stat},
         },
     },
-    model::{change::TreePath, conversion::Conversion},
+    model::{change::TreePath, conversion::Conversion, secret::Leak},
 };
 
 /// A file over so many bytes is not held in memory when nothing converts it.
@@ -47,6 +48,19 @@ pub(in crate::host::git) enum Keep {
     IdOnly,
 }
 
+/// What is done with new content that holds a secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecretFiles {
+    /// An untracked file is left out and named.
+    #[default]
+    LeaveOut,
+    /// It is taken in and marked.
+    TakeIn,
+}
+
+/// What looks for secrets in new content, if anything does.
+pub(in crate::host::git) type Looking<'a> = Option<(&'a Lookout<'a>, SecretFiles)>;
+
 /// What came of hashing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::host::git) enum Answer {
@@ -65,17 +79,32 @@ enum Read {
     Unreadable,
 }
 
-/// Answers in the order of the questions; content that the repository lacks goes into the batch.
+/// Answers in the order of the questions, and the secrets in what is new, by question. Content that the repository lacks
+/// goes into the batch, but for untracked files with secrets, unless these are taken in.
 pub(in crate::host::git) fn hash(
     repository: &Repository,
     questions: &[Question<'_>],
     attributes: &Attributes<'_>,
+    looking: Looking<'_>,
     cache: &mut StatCache,
     batch: &mut Batch<'_>,
-) -> Result<Vec<Answer>> {
+) -> Result<(Vec<Answer>, Vec<(usize, Vec<Leak>)>)> {
     let (top, format) = (repository.root(), repository.format());
     let mut answers: Vec<Option<Answer>> = vec![None; questions.len()];
-    let mut plain = Vec::new();
+    let (mut plain, mut leaking) = (Vec::new(), Vec::new());
+    let mut keeps = |at: usize, leaks: Vec<Leak>, batch: &Batch<'_>| -> Result<Keep> {
+        let question = &questions[at];
+        let Some((lookout, secret_files)) = looking.filter(|_| !leaks.is_empty()) else { return Ok(question.keep) };
+        let leaks = match question.indexed {
+            Some(indexed) => lookout.without_those_in(leaks, &batch.read(indexed)?),
+            None => leaks,
+        };
+        let is_out = !leaks.is_empty() && question.indexed.is_none() && secret_files == SecretFiles::LeaveOut;
+        if !leaks.is_empty() {
+            leaking.push((at, leaks));
+        }
+        Ok(if is_out { Keep::IdOnly } else { question.keep })
+    };
     for (at, question) in questions.iter().enumerate() {
         let stat = match question.found {
             Found::Repository(head) => {
@@ -95,7 +124,10 @@ pub(in crate::host::git) fn hash(
                 conversion.to_repository(&bytes, indexed).into_owned()
             });
             answers[at] = Some(match read {
-                ReadFile::Bytes(bytes) => store(batch, question.keep, bytes, format)?,
+                ReadFile::Bytes(bytes) => {
+                    let keep = keeps(at, look(looking, question, &bytes), batch)?;
+                    store(batch, keep, bytes, format)?
+                }
                 ReadFile::Gone => Answer::Gone,
                 ReadFile::Unreadable => Answer::Unreadable,
             });
@@ -108,19 +140,22 @@ pub(in crate::host::git) fn hash(
             plain.push(at);
         }
     }
-    let reads: Vec<Result<Read>> = plain.par_iter().map(|&at| read(top, &questions[at], format)).collect();
+    let reads: Vec<Result<(Read, Vec<Leak>)>> = plain.par_iter().map(|&at| read(top, &questions[at], format, looking)).collect();
     for (at, read) in plain.into_iter().zip(reads) {
         let question = &questions[at];
-        let oid = match read? {
+        let (read, leaks) = read?;
+        let is_clean = leaks.is_empty();
+        let keep = keeps(at, leaks, batch)?;
+        let oid = match read {
             Read::Bytes(bytes, oid) => {
-                if question.keep == Keep::Content {
+                if keep == Keep::Content {
                     batch.add_hashed(ObjectType::Blob, bytes, oid);
                 }
                 oid
             }
             Read::Known(oid) => oid,
             Read::Large(oid) => {
-                if question.keep == Keep::Content {
+                if keep == Keep::Content {
                     batch.add_large(on_disk(top, question.path), oid);
                 }
                 oid
@@ -134,12 +169,23 @@ pub(in crate::host::git) fn hash(
                 continue;
             }
         };
-        if let Found::File(stat) = question.found {
+        // What holds a secret is looked through again each time.
+        if let Found::File(stat) = question.found
+            && is_clean
+        {
             cache.learn(question.path.to_owned(), stat, oid);
         }
         answers[at] = Some(Answer::Holds(oid));
     }
-    Ok(answers.into_iter().map(|answer| answer.expect("because every question went one way or the other")).collect())
+    let answers = answers.into_iter().map(|answer| answer.expect("because every question went one way or the other")).collect();
+    Ok((answers, leaking))
+}
+
+fn look(looking: Looking<'_>, question: &Question<'_>, bytes: &[u8]) -> Vec<Leak> {
+    match (looking, question.keep, question.found) {
+        (Some((lookout, _)), Keep::Content, Found::File(_)) => lookout.look(question.path, bytes),
+        _ => Vec::new(),
+    }
 }
 
 fn store(batch: &mut Batch<'_>, keep: Keep, bytes: Vec<u8>, format: ObjectFormat) -> Result<Answer> {
@@ -154,12 +200,18 @@ pub(in crate::host::git) fn on_disk(top: &Path, path: &[u8]) -> PathBuf {
     top.join(OsStr::from_bytes(path))
 }
 
-fn read(top: &Path, question: &Question<'_>, format: ObjectFormat) -> Result<Read> {
+fn read(top: &Path, question: &Question<'_>, format: ObjectFormat, looking: Looking<'_>) -> Result<(Read, Vec<Leak>)> {
     let path = on_disk(top, question.path);
     let bytes = match question.found {
         Found::Link(_) => read_link(&path)?,
         Found::File(Stat { size, .. }) if size > LARGE => match git2::Oid::hash_file_ext(ObjectType::Blob, &path, format) {
-            Ok(oid) => return Ok(Read::Large(oid)),
+            Ok(oid) => {
+                let leaks = match (looking, question.keep) {
+                    (Some((lookout, _)), Keep::Content) => lookout.look_at_file(question.path, &path)?,
+                    (Some(_) | None, _) => Vec::new(),
+                };
+                return Ok((Read::Large(oid), leaks));
+            }
             Err(_) => read_file(&path)?,
         },
         Found::File(_) | Found::Repository(_) => read_file(&path)?,
@@ -168,10 +220,15 @@ fn read(top: &Path, question: &Question<'_>, format: ObjectFormat) -> Result<Rea
         ReadFile::Bytes(bytes) => {
             let oid = hash_object(ObjectType::Blob, &bytes, format)?;
             // What the index has is in the repository already, and many such files are not held together.
-            if question.indexed == Some(oid) { Read::Known(oid) } else { Read::Bytes(bytes, oid) }
+            if question.indexed == Some(oid) {
+                (Read::Known(oid), Vec::new())
+            } else {
+                let leaks = look(looking, question, &bytes);
+                (Read::Bytes(bytes, oid), leaks)
+            }
         }
-        ReadFile::Gone => Read::Gone,
-        ReadFile::Unreadable => Read::Unreadable,
+        ReadFile::Gone => (Read::Gone, Vec::new()),
+        ReadFile::Unreadable => (Read::Unreadable, Vec::new()),
     })
 }
 

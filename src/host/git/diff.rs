@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use crate::{
     host::{
         Error, Result,
-        git::{Repository, Tried as _, oid, snapshot::Snapshot},
+        git::{Repository, Tried as _, oid},
     },
     model::{
         change::{Change, Mode, Side, TreePath},
@@ -28,17 +28,6 @@ impl Repository {
         let odb = self.raw.odb().tried("open the object database")?;
         let read = |id| Ok(odb.read(id).tried(format!("read the tree {id}"))?.data().to_vec());
         differences(&read, before, Some(self.raw_tree(after)?.id()))
-    }
-}
-
-impl Snapshot<'_> {
-    /// What a commit or tree has otherwise than this snapshot: `before` is the snapshot, `after` the commit.
-    ///
-    /// # Errors
-    /// Fails when an object is missing.
-    pub fn changes_to(&self, repository: &Repository, revision: &Oid) -> Result<Vec<Change>> {
-        let after = repository.raw_tree(revision)?.id();
-        differences(&|id| self.read_tree(id), Some(self.raw_tree()), Some(after))
     }
 }
 

@@ -18,8 +18,10 @@ use crate::{
             Repository, Signature,
             attributes::{Asked, Attributes},
             batch::{Batch, Leaf, tree_id},
-            content::{Answer, Keep, Question, hash},
+            content::{Answer, Keep, Looking, Question, SecretFiles, hash},
+            diff::differences,
             entries::{Mark, Tracked},
+            leak::{Lookout, Markers},
             oid,
             stat_cache::StatCache,
             trees::{Edit, Trees},
@@ -27,25 +29,30 @@ use crate::{
         },
     },
     model::{
-        change::{Mode, TreePath},
+        change::{Change, Mode, TreePath},
         checkpoint::Counts,
         id::Oid,
         manifest::{Bits, LeftOut, ListedPath, Manifest, UsualBits, WhyLeftOut},
+        secret::{Allowed, Leak, is_named},
     },
 };
 
 /// How much untracked content a snapshot takes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// The largest untracked file, in bytes.
     pub file_bytes: u64,
     /// The most untracked files.
     pub new_files: usize,
+    /// What becomes of untracked files that hold secrets.
+    pub secret_files: SecretFiles,
+    /// Secrets that are none.
+    pub allowed: Allowed,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { file_bytes: 5_000_000, new_files: 2_000 }
+        Self { file_bytes: 5_000_000, new_files: 2_000, secret_files: SecretFiles::default(), allowed: Allowed::default() }
     }
 }
 
@@ -106,13 +113,15 @@ impl Repository {
     /// Refuses a changed path that goes through a filter program, by name; fails when something cannot be read.
     pub fn snapshot(&self, environment: &Environment, limits: Limits, also: &[TreePath]) -> Result<Snapshot<'_>> {
         let tracked = Tracked::read(self)?;
-        let mut found = walk(self, environment, &tracked, also)?;
-        let over = over_limits(&found.new, limits);
-        found.left_out.extend(over.lines);
+        let found = walk(self, environment, &tracked, also)?;
+        let mut over = over_limits(&found.new, &limits);
+        let lookout = Lookout::new(environment, &limits.allowed, Markers::Believed);
         let mut batch = Batch::new(self)?;
         let mut cache = StatCache::read(self);
-        let hashed = hash_findings(self, environment, (&tracked, &found), &over.paths, &mut cache, &mut batch)?;
+        let looking = Some((&lookout, limits.secret_files));
+        let hashed = hash_findings(self, environment, (&tracked, &found), (&over.paths, looking), &mut cache, &mut batch)?;
         cache.write();
+        over.add_secrets(&hashed, limits.secret_files);
 
         let trees = Trees::of(&tracked, &mut batch)?;
         let kept: Vec<Edit<'_>> = hashed.edits.iter().filter(|edit| !over.paths.contains(edit.path)).copied().collect();
@@ -125,7 +134,8 @@ impl Repository {
         }?;
         let tree = built.add_to(&mut batch)?;
         let carried = Carried { index: trees.staged(), unmerged: unmerged(&tracked, &mut batch)? };
-        let manifest = manifest(&tracked, &found, &hashed, FileMode::of(self)?);
+        let secrets = self.marked(&hashed, &over, carried.index, &lookout, &batch)?;
+        let manifest = manifest(&tracked, &found, &hashed, FileMode::of(self)?, (over.lines, secrets));
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let untracked = hashed.new.saturating_sub(count(over.paths.len()));
         let counts = Counts {
@@ -134,8 +144,28 @@ impl Repository {
             untracked,
             left_out: count(manifest.left_out.len()),
             ignored: count(manifest.ignored.len()),
+            secrets: count(manifest.secrets.len()),
         };
         Ok(Snapshot { batch, tree, evidence, carried, manifest, counts })
+    }
+
+    /// The secrets that the snapshot holds and HEAD does not: in files that changed, and in what was staged.
+    fn marked(
+        &self,
+        hashed: &Hashed<'_>,
+        over: &Over,
+        index: git2::Oid,
+        lookout: &Lookout<'_>,
+        batch: &Batch<'_>,
+    ) -> Result<Vec<Leak>> {
+        let taken_in = hashed.new_leaks.iter().filter(|leak| !over.paths.contains(leak.path.as_bytes()));
+        let mut marked: BTreeSet<Leak> = hashed.leaks.iter().chain(taken_in).cloned().collect();
+        let head = self.head()?.commit().map(|head| self.raw_tree(head)).transpose()?.map(|tree| tree.id());
+        if head != Some(index) {
+            let staged = differences(&|id| batch.read(id), head, Some(index))?;
+            marked.extend(self.added_secrets(&staged, lookout)?);
+        }
+        Ok(marked.into_iter().collect())
     }
 
     /// The name that git gave this work tree; none for the clone's first one.
@@ -155,7 +185,7 @@ impl Repository {
         let found = walk(self, environment, &tracked, &[])?;
         let all = found.new.iter().map(|new| new.path.clone()).collect();
         let (mut batch, mut cache) = (Batch::new(self)?, StatCache::read(self));
-        let hashed = hash_findings(self, environment, (&tracked, &found), &all, &mut cache, &mut batch)?;
+        let hashed = hash_findings(self, environment, (&tracked, &found), (&all, None), &mut cache, &mut batch)?;
         Ok(oid(evidence(&Trees::of(&tracked, &mut batch)?.with(&hashed.edits)?.top, self.format())?))
     }
 
@@ -199,8 +229,13 @@ impl Snapshot<'_> {
         self.counts
     }
 
-    pub(in crate::host::git) fn raw_tree(&self) -> git2::Oid {
-        self.tree
+    /// What a commit or tree has otherwise than this snapshot: `before` is the snapshot, `after` the commit.
+    ///
+    /// # Errors
+    /// Fails when an object is missing.
+    pub fn changes_to(&self, repository: &Repository, revision: &Oid) -> Result<Vec<Change>> {
+        let after = repository.raw_tree(revision)?.id();
+        differences(&|id| self.read_tree(id), Some(self.tree), Some(after))
     }
 
     /// The staged tree, and those of stages 1 to 3 where a merge left paths open.
@@ -283,13 +318,17 @@ struct Hashed<'a> {
     /// Tracked paths that are not as the index says.
     changed: u64,
     unreadable: Vec<&'a [u8]>,
+    /// Secrets that tracked files have and the index does not.
+    leaks: Vec<Leak>,
+    /// Secrets in untracked files.
+    new_leaks: Vec<Leak>,
 }
 
 fn hash_findings<'a>(
     repository: &Repository,
     environment: &Environment,
     (tracked, found): (&'a Tracked, &'a Findings),
-    id_only: &HashSet<Vec<u8>>,
+    (id_only, looking): (&HashSet<Vec<u8>>, Looking<'_>),
     cache: &mut StatCache,
     batch: &mut Batch<'_>,
 ) -> Result<Hashed<'a>> {
@@ -307,10 +346,14 @@ fn hash_findings<'a>(
         let keep = if id_only.contains(&new.path) { Keep::IdOnly } else { Keep::Content };
         questions.push(Question { path: &new.path, found: new.found, indexed: None, keep });
     }
-    let answers = hash(repository, &questions, &attributes, cache, batch)?;
+    let (answers, leaking) = hash(repository, &questions, &attributes, looking, cache, batch)?;
     let (tracked_answers, new_answers) = answers.split_at(found.differing.len());
 
-    let mut hashed = Hashed { edits: Vec::new(), tracked: 0, new: 0, changed: 0, unreadable: Vec::new() };
+    let (mut leaks, mut new_leaks) = (Vec::new(), Vec::new());
+    for (at, own) in leaking {
+        if at < found.differing.len() { leaks.extend(own) } else { new_leaks.extend(own) }
+    }
+    let mut hashed = Hashed { edits: Vec::new(), tracked: 0, new: 0, changed: 0, unreadable: Vec::new(), leaks, new_leaks };
     let record = |what: &Found, indexed| match what {
         Found::File(stat) => file_mode.record(stat.mode, indexed),
         Found::Link(_) => Mode::Link.bits(),
@@ -387,7 +430,13 @@ fn unmerged(tracked: &Tracked, batch: &mut Batch<'_>) -> Result<Vec<(u16, git2::
     Ok(unmerged)
 }
 
-fn manifest(tracked: &Tracked, found: &Findings, hashed: &Hashed<'_>, file_mode: FileMode) -> Manifest {
+fn manifest(
+    tracked: &Tracked,
+    found: &Findings,
+    hashed: &Hashed<'_>,
+    file_mode: FileMode,
+    (over, secrets): (Vec<LeftOut>, Vec<Leak>),
+) -> Manifest {
     let (mut skip_worktree, mut assume_unchanged, mut intent_to_add) = (Vec::new(), Vec::new(), Vec::new());
     for at in 0..tracked.len() {
         let list = match tracked.mark(at) {
@@ -433,7 +482,7 @@ fn manifest(tracked: &Tracked, found: &Findings, hashed: &Hashed<'_>, file_mode:
         .collect();
     let unreadable =
         hashed.unreadable.iter().map(|path| LeftOut { path: ListedPath::single(*path), why: WhyLeftOut::Unreadable });
-    let left_out: BTreeSet<LeftOut> = found.left_out.iter().cloned().chain(unreadable).collect();
+    let left_out: BTreeSet<LeftOut> = found.left_out.iter().cloned().chain(unreadable).chain(over).collect();
     Manifest {
         left_out: left_out.into_iter().collect(),
         ignored: found.ignored.clone(),
@@ -444,6 +493,7 @@ fn manifest(tracked: &Tracked, found: &Findings, hashed: &Hashed<'_>, file_mode:
         skip_worktree,
         assume_unchanged,
         intent_to_add,
+        secrets,
         ..Manifest::default()
     }
 }
@@ -474,8 +524,29 @@ struct Over {
     lines: Vec<LeftOut>,
 }
 
-fn over_limits(new: &[New], limits: Limits) -> Over {
+impl Over {
+    /// Adds the untracked files in which secrets were found, unless these are taken in.
+    fn add_secrets(&mut self, hashed: &Hashed<'_>, secret_files: SecretFiles) {
+        if secret_files == SecretFiles::TakeIn {
+            return;
+        }
+        for leak in &hashed.new_leaks {
+            if self.paths.insert(leak.path.as_bytes().to_owned()) {
+                let why = WhyLeftOut::Secret { rule: leak.rule.clone(), line: Some(leak.line) };
+                self.lines.push(LeftOut { path: ListedPath::single(leak.path.as_bytes()), why });
+            }
+        }
+    }
+}
+
+fn over_limits(new: &[New], limits: &Limits) -> Over {
     let mut over = Over::default();
+    let is_kept_apart = |new: &New| {
+        limits.secret_files == SecretFiles::LeaveOut
+            && matches!(new.found, Found::File(_))
+            && is_named(&new.path)
+            && !TreePath::new(&*new.path).is_ok_and(|path| limits.allowed.holds_path(&path))
+    };
     let size = |new: &New| match new.found {
         Found::File(stat) => stat.size,
         Found::Link(_) | Found::Repository(_) => 0,
@@ -484,6 +555,10 @@ fn over_limits(new: &[New], limits: Limits) -> Over {
     for new in new {
         if size(new) > limits.file_bytes {
             let why = WhyLeftOut::TooLarge { bytes: size(new) };
+            over.lines.push(LeftOut { path: ListedPath::single(&*new.path), why });
+            over.paths.insert(new.path.clone());
+        } else if is_kept_apart(new) {
+            let why = WhyLeftOut::Secret { rule: "file-name".to_owned(), line: None };
             over.lines.push(LeftOut { path: ListedPath::single(&*new.path), why });
             over.paths.insert(new.path.clone());
         } else {

@@ -1,163 +1,128 @@
-//! The documented forms of tokens: how each begins and goes on. Nothing here knows the surroundings of this process.
+//! Finds what looks like a secret at one place of a text: a token of the table, or what its surroundings give away.
 //!
-//! Prefixes and lengths are those that the issuers publish for secret scanning; where an issuer gives a range, the
-//! shortest counts.
+//! Nothing here knows the surroundings of this process, and nothing decodes.
 
 use std::ops::Range;
 
-/// A token that is known by how it begins.
-struct Form {
-    kind: &'static str,
-    prefix: &'static str,
-    /// Which bytes go on after the prefix.
-    body: fn(u8) -> bool,
-    /// The least number of such bytes.
-    least: usize,
-    /// Whether the prefix is so short that it must stand at the start of a word.
-    at_word: bool,
-}
-
-const fn form(kind: &'static str, prefix: &'static str, body: fn(u8) -> bool, least: usize, at_word: bool) -> Form {
-    Form { kind, prefix, body, least, at_word }
-}
-
-const fn capital(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || byte.is_ascii_digit()
-}
-
-const fn plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-}
-
-const fn lined(byte: u8) -> bool {
-    plain(byte) || matches!(byte, b'_' | b'-')
-}
-
-const fn dotted(byte: u8) -> bool {
-    lined(byte) || byte == b'.'
-}
-
-const fn pathed(byte: u8) -> bool {
-    plain(byte) || byte == b'/'
-}
-
-/// Those with the same first byte stand together; longer prefixes come before the shorter ones that they begin with.
-const FORMS: [Form; 37] = [
-    form("aws", "AKIA", capital, 16, true),
-    form("aws", "ASIA", capital, 16, true),
-    form("aws", "ABIA", capital, 16, true),
-    form("aws", "ACCA", capital, 16, true),
-    form("age", "AGE-SECRET-KEY-1", capital, 50, false),
-    form("google", "AIza", lined, 35, false),
-    form("google", "GOCSPX-", lined, 20, false),
-    form("google", "ya29.", dotted, 20, true),
-    form("github", "github_pat_", lined, 30, false),
-    form("github", "ghp_", plain, 30, false),
-    form("github", "gho_", plain, 30, false),
-    form("github", "ghu_", plain, 30, false),
-    form("github", "ghs_", plain, 30, false),
-    form("github", "ghr_", plain, 30, false),
-    form("gitlab", "glpat-", dotted, 20, false),
-    form("gitlab", "gldt-", dotted, 20, false),
-    form("gitlab", "glrt-", dotted, 20, false),
-    form("gitlab", "glptt-", dotted, 20, false),
-    form("gitlab", "glcbt-", dotted, 20, false),
-    form("slack", "xoxa-", lined, 10, false),
-    form("slack", "xoxb-", lined, 10, false),
-    form("slack", "xoxe-", lined, 10, false),
-    form("slack", "xoxo-", lined, 10, false),
-    form("slack", "xoxp-", lined, 10, false),
-    form("slack", "xoxr-", lined, 10, false),
-    form("slack", "xoxs-", lined, 10, false),
-    form("slack", "xapp-", lined, 10, true),
-    form("slack", "hooks.slack.com/services/", pathed, 20, false),
-    form("huggingface", "hf_", plain, 30, true),
-    form("stripe", "sk_live_", plain, 16, false),
-    form("stripe", "sk_test_", plain, 16, false),
-    form("anthropic", "sk-ant-", lined, 16, false),
-    form("openai", "sk-", lined, 20, true),
-    form("stripe", "rk_live_", plain, 16, false),
-    form("stripe", "whsec_", plain, 24, true),
-    form("npm", "npm_", plain, 36, false),
-    form("pypi", "pypi-AgE", lined, 40, false),
-];
-
-/// Where in [`FORMS`] those begin and end that start with a byte.
-const STARTING: [(usize, usize); 256] = starting();
-
-const fn starting() -> [(usize, usize); 256] {
-    let (mut found, mut at) = ([(0, 0); 256], 0);
-    while at < FORMS.len() {
-        let first = FORMS[at].prefix.as_bytes()[0] as usize;
-        if found[first].1 == 0 {
-            found[first].0 = at;
-        }
-        assert!(found[first].1 == 0 || found[first].1 == at, "forms with the same first byte stand together");
-        at += 1;
-        found[first].1 = at;
-    }
-    found
-}
+use crate::host::secret::{
+    assigned,
+    class::{capital, digit, dotted, is_inside_word, lined, padded, plain, run, run_back, word},
+    rules::{ISSUERS, token},
+};
 
 /// The kinds that are found by other means than a prefix.
-const OTHER_KINDS: [&str; 4] = ["jwt", "private-key", "url-password", "authorization"];
+const OTHER_KINDS: [&str; 12] = [
+    "jwt",
+    "private-key",
+    "url-password",
+    "authorization",
+    "curl-user",
+    "telegram",
+    "terraform",
+    "maxmind",
+    "azure",
+    "facebook-app",
+    assigned::KIND,
+    ENCODED,
+];
 
-/// Whether `kind` is a kind of this file.
+/// What holds a secret in base64 or with percent signs.
+pub(super) const ENCODED: &str = "encoded";
+
+/// Whether `kind` is a kind of ours.
 pub(super) fn is_kind(kind: &[u8]) -> bool {
-    FORMS.iter().map(|form| form.kind).chain(OTHER_KINDS).any(|own| own.as_bytes() == kind)
+    ISSUERS.iter().map(|issuer| issuer.kind).chain(OTHER_KINDS).any(|own| own.as_bytes() == kind)
 }
 
-/// The bytes that a token, or what announces one, can begin with.
-pub(super) fn first_bytes() -> impl Iterator<Item = u8> {
-    FORMS.iter().map(|form| form.prefix.as_bytes()[0]).chain(*b"e-:aAbB")
+/// Whether a kind is known by what is around it only.
+pub(super) fn is_guess(kind: &str) -> bool {
+    [assigned::KIND, "url-password", "authorization", "curl-user"].contains(&kind)
 }
 
-/// The token that begins, or is announced, at `at`: its kind and the bytes to hide. What lies before `edge` is hidden
+/// The first two bytes of what is found by other means than a prefix; a second byte of 0 stands for any.
+pub(super) const OTHER_PAIRS: [[u8; 2]; 18] = [
+    *b"--", *b"-u", *b":/", *b":\0", *b"=\0", *b">\0", *b",\0", *b"ey", *b"au", *b"Au", *b"AU", *b"be", *b"Be", *b"BE", *b".a",
+    *b"_m", *b"Q~", *b"|\0",
+];
+
+/// The secret that begins, or is announced, at `at`: its kind and the bytes to hide. What lies before `edge` is hidden
 /// already and is no part of a word.
 pub(super) fn find(text: &[u8], edge: usize, at: usize) -> Option<(&'static str, Range<usize>)> {
-    let here = &text[at..];
-    match here[0] {
-        b'-' => return private_key(text, at).filter(|(_, body)| *body >= 16).map(|(range, _)| ("private-key", range)),
-        b':' => return url_password(text, at).map(|range| ("url-password", range)),
-        b'a' | b'b' | b'B' => return authorization(text, edge, at).map(|range| ("authorization", range)),
-        b'e' => return jwt(text, edge, at).map(|range| ("jwt", range)),
+    match text[at] {
+        b'-' if text[at..].starts_with(b"-----") => {
+            return private_key(text, at).filter(|(_, body)| *body >= 16).map(|(range, _)| ("private-key", range));
+        }
+        b'-' => return curl_user(text, edge, at).map(|range| ("curl-user", range)),
+        b':' => {
+            return url_password(text, at)
+                .map(|range| ("url-password", range))
+                .or_else(|| telegram(text, edge, at))
+                .or_else(|| assigned::find(text, edge, at));
+        }
+        b'=' | b'>' | b',' => return assigned::find(text, edge, at),
         _ => {}
     }
-    let (start, end) = STARTING[usize::from(here[0])];
-    for form in &FORMS[start..end] {
-        // A dash before `sk-` makes it part of a longer name.
-        let dashed = form.prefix == "sk-" && at > edge && text[at - 1] == b'-';
-        if here.starts_with(form.prefix.as_bytes()) && !(form.at_word && (dashed || is_inside_word(&text[edge..at]))) {
-            let start = at + form.prefix.len();
-            let end = word(text, start, form.body);
-            if end - start >= form.least && (form.prefix != "sk-" || looks_random(&text[start..end])) {
-                return Some((form.kind, at..end));
-            }
-        }
+    token(text, edge, at)
+        .or_else(|| match text[at] {
+            b'a' | b'A' | b'b' | b'B' => authorization(text, edge, at).map(|range| ("authorization", range)),
+            b'e' => jwt(text, edge, at).map(|range| ("jwt", range)),
+            _ => None,
+        })
+        .or_else(|| inside(text, edge, at))
+}
+
+/// Tokens that are known by what stands inside them.
+fn inside(text: &[u8], edge: usize, at: usize) -> Option<(&'static str, Range<usize>)> {
+    let rest = &text[at..];
+    let (kind, mark, class, before, after): (_, &[u8], fn(u8) -> bool, _, _) = match rest[0] {
+        b'.' => ("terraform", b".atlasv1.", padded, 14, 60),
+        b'_' => ("maxmind", b"_mmk", lined, 36, 0),
+        b'Q' => ("azure", b"Q~", dotted_or_tilde, 4, 31),
+        b'|' => return facebook_app(text, edge, at),
+        _ => return None,
+    };
+    if !rest.starts_with(mark) {
+        return None;
     }
-    if here[0] == b'A' { authorization(text, edge, at).map(|range| ("authorization", range)) } else { None }
+    let start = run_back(text, edge, at, class);
+    let end = run(text, at + mark.len(), class);
+    (at - start == before && end - at - mark.len() >= after).then_some((kind, start..end))
 }
 
-fn run(text: &[u8], start: usize, body: impl Fn(u8) -> bool) -> usize {
-    text[start..].iter().position(|&byte| !body(byte)).map_or(text.len(), |length| start + length)
+const fn dotted_or_tilde(byte: u8) -> bool {
+    dotted(byte) || byte == b'~'
 }
 
-/// The end of a token's body; five dashes in a row are never part of one, but begin or end a key.
-fn word(text: &[u8], start: usize, body: impl Fn(u8) -> bool) -> usize {
-    let end = run(text, start, body);
-    text[start..end].windows(5).position(|dashes| dashes == b"-----").map_or(end, |length| start + length)
+/// The token of an application: its number, a bar, and its secret.
+fn facebook_app(text: &[u8], edge: usize, at: usize) -> Option<(&'static str, Range<usize>)> {
+    let start = run_back(text, edge, at, digit);
+    let end = run(text, at + 1, lined);
+    ((15..=16).contains(&(at - start)) && (27..=40).contains(&(end - at - 1))).then_some(("facebook-app", start..end))
 }
 
-/// Whether what stands before belongs to the same word; the letter of an escape such as `\n` does not.
-fn is_inside_word(before: &[u8]) -> bool {
-    match before {
-        [] | [.., b'\\', b'n' | b't' | b'r' | b'b' | b'f'] => false,
-        [.., last] => plain(*last) || *last == b'_',
+/// The token of a bot: its number, a colon, and 35 bytes that begin with `A`.
+fn telegram(text: &[u8], edge: usize, at: usize) -> Option<(&'static str, Range<usize>)> {
+    if text.get(at + 1) != Some(&b'A') {
+        return None;
     }
+    let start = run_back(text, edge, at, digit);
+    let end = run(text, at + 1, lined);
+    ((5..=16).contains(&(at - start)) && end - at - 1 == 35).then_some(("telegram", start..end))
 }
 
-fn looks_random(body: &[u8]) -> bool {
-    body.iter().any(u8::is_ascii_digit) && body.iter().any(u8::is_ascii_uppercase)
+/// The password after `-u` or `--user` of curl.
+fn curl_user(text: &[u8], edge: usize, at: usize) -> Option<Range<usize>> {
+    let rest = &text[at..];
+    let flag = [&b"-u "[..], b"--user "].into_iter().find(|flag| rest.starts_with(flag))?;
+    let line = run_back(text, edge, at, |byte| byte != b'\n');
+    if !text[line..at].windows(5).any(|words| words == b"curl ") {
+        return None;
+    }
+    let start = run(text, at + flag.len(), |byte| matches!(byte, b' ' | b'"' | b'\''));
+    let end = run(text, start, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'`' | b'\\'));
+    let colon = start + text[start..end].iter().position(|&byte| byte == b':')?;
+    let value = &text[colon + 1..end];
+    (value.len() >= 3 && !value.starts_with(b"$")).then_some(colon + 1..end)
 }
 
 fn jwt(text: &[u8], edge: usize, at: usize) -> Option<Range<usize>> {

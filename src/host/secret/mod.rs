@@ -1,13 +1,21 @@
 //! The one choke point that keeps secrets out of logs, records, pages, commits, output and reports.
 //!
-//! It knows documented forms of tokens and the values of this process's own secret-looking variables. It does not guess
-//! from randomness, and it does not decode: what was encoded before it came here is not found.
+//! It knows documented forms of tokens (`rules`), values that are assigned to what is named like a secret (`assigned`), and the
+//! values of this process's own secret-looking variables, also in base64, with percent signs, and with colours in between. The
+//! same finds, as far as they are no examples, are what a scan of a file names (`scan`). It keeps no value anywhere.
 
+mod assigned;
+mod class;
+mod encoded;
 mod form;
+mod rules;
+mod scan;
 mod stream;
 
 use std::{borrow::Cow, ops::Range};
 
+pub use rules::{Issuer, issuers};
+pub use scan::{Finding, MARKERS, scan};
 pub use stream::Stream;
 
 use crate::host::environment::Environment;
@@ -22,8 +30,8 @@ const MARK: &str = "[redacted:";
 pub struct Secrets {
     /// The variables' names and values, the longest value first.
     values: Vec<(String, String)>,
-    /// The bytes that anything to hide can begin with.
-    first: [bool; 256],
+    /// The two bytes that anything to hide can begin with, as a set: bit `first * 256 + second`.
+    pairs: Box<[u64; 1024]>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -64,12 +72,22 @@ impl Secrets {
             }
         }
         all.sort_by(|left, right| right.1.len().cmp(&left.1.len()).then_with(|| left.cmp(right)));
-        let mut first = [false; 256];
-        let starts = all.iter().map(|(_, value)| value.as_bytes()[0]).chain(form::first_bytes()).chain(*b"[");
-        for byte in starts {
-            first[usize::from(byte)] = true;
+        let mut pairs = Box::new(rules::PAIRS);
+        let mut add = |first: u8, second: u8| {
+            let pair = usize::from(first) << 8 | usize::from(second);
+            pairs[pair >> 6] |= 1 << (pair & 63);
+        };
+        for [first, second] in form::OTHER_PAIRS {
+            match second {
+                0 => (0..=255).for_each(|second| add(first, second)),
+                second => add(first, second),
+            }
         }
-        Self { values: all, first }
+        add(b'[', b'r');
+        for (_, value) in &all {
+            add(value.as_bytes()[0], value.as_bytes()[1]);
+        }
+        Self { values: all, pairs }
     }
 
     /// `text` with every secret replaced by `[redacted:<kind>]`; borrowed when there is none.
@@ -109,15 +127,46 @@ impl Secrets {
         Stream::new(self)
     }
 
+    /// What is to be hidden, in order and apart from each other.
     fn finds(&self, text: &[u8]) -> Vec<Find<'_>> {
+        let Some(plain) = encoded::without_colours(text) else { return self.finds_without_colours(text) };
+        let mut finds = self.finds_without_colours(&plain.text);
+        for find in &mut finds {
+            find.range = plain.original(&find.range);
+        }
+        finds
+    }
+
+    fn finds_without_colours(&self, text: &[u8]) -> Vec<Find<'_>> {
         let mut finds = Vec::new();
         self.collect(text, 0, 0, &mut finds);
+        let is_free = |range: &Range<usize>| {
+            let after = finds.partition_point(|find: &Find<'_>| find.range.end <= range.start);
+            finds.get(after).is_none_or(|find| find.range.start >= range.end)
+        };
+        let hidden: Vec<Range<usize>> = encoded::words(text)
+            .filter(|word| is_free(&word.range) && self.holds_secret(&word.decoded))
+            .map(|word| word.range)
+            .collect();
+        for range in hidden {
+            let after = finds.partition_point(|find| find.range.end <= range.start);
+            if finds.get(after).is_none_or(|find| find.range.start >= range.end) {
+                finds.insert(after, Find { kind: form::ENCODED, range });
+            }
+        }
         finds
+    }
+
+    /// Whether what was decoded holds something that is known by itself, and not by what is around it.
+    fn holds_secret(&self, decoded: &[u8]) -> bool {
+        let mut finds = Vec::new();
+        self.collect(decoded, 0, 0, &mut finds);
+        finds.iter().any(|find| !form::is_guess(find.kind))
     }
 
     fn collect<'a>(&'a self, text: &[u8], edge: usize, from: usize, finds: &mut Vec<Find<'a>>) {
         let (mut edge, mut at) = (edge, from);
-        while let Some(skipped) = text[at..].iter().position(|&byte| self.first[usize::from(byte)]) {
+        while let Some(skipped) = text.get(at..).and_then(|rest| rest.windows(2).position(|pair| self.may_begin(pair))) {
             at += skipped;
             if let Some(find) = self.find(text, edge, at) {
                 // A password is announced before it begins; what lies between may hold something to hide as well.
@@ -133,16 +182,29 @@ impl Secrets {
         }
     }
 
+    fn may_begin(&self, pair: &[u8]) -> bool {
+        let pair = usize::from(pair[0]) << 8 | usize::from(pair[1]);
+        self.pairs[pair >> 6] >> (pair & 63) & 1 == 1
+    }
+
     fn find(&self, text: &[u8], edge: usize, at: usize) -> Option<Find<'_>> {
-        let own = self.values.iter().find(|(_, value)| text[at..].starts_with(value.as_bytes()));
-        let own = own.map(|(name, value)| Find { kind: name, range: at..at + value.len() });
+        let own = self.own(text, at);
         let known = form::find(text, edge, at).filter(|(_, range)| self.mark(&text[range.start..]).is_none());
-        let known = known.map(|(kind, range)| Find { kind, range });
+        // What is announced and is a value of ours is found as that, when its turn comes.
+        let known = known
+            .filter(|(_, range)| range.start <= at || self.own(text, range.start).is_none_or(|own| own.range.end < range.end));
+        // What begins before this place may have been hidden in part already.
+        let known = known.map(|(kind, range)| Find { kind, range: range.start.max(edge)..range.end });
         match (own, known) {
             (Some(own), Some(known)) if known.range.start == at && known.range.end > own.range.end => Some(known),
             (Some(own), _) => Some(own),
             (None, known) => known,
         }
+    }
+
+    fn own(&self, text: &[u8], at: usize) -> Option<Find<'_>> {
+        let own = self.values.iter().find(|(_, value)| text[at..].starts_with(value.as_bytes()));
+        own.map(|(name, value)| Find { kind: name, range: at..at + value.len() })
     }
 
     /// The length of the mark of ours that `text` begins with.

@@ -160,6 +160,70 @@ fn hidden_text() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
 }
 
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in text.as_bytes().chunks(3) {
+        let bits = three.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let digit = if place <= three.len() { char::from(DIGITS[(bits >> (18 - 6 * place) & 63) as usize]) } else { '=' };
+            out.push(digit);
+        }
+    }
+    out
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+fn coloured(text: &str, at: usize) -> String {
+    let (before, after) = text.split_at(at.min(text.len()));
+    format!("{before}\u{1b}[1;31m{after}\u{1b}[0m")
+}
+
+#[test]
+fn a_token_in_base64_with_percent_signs_or_with_colours_in_it_is_hidden() {
+    for (kind, token) in examples() {
+        let shown = |text: &str| forms().redact(text).into_owned();
+        assert_eq!(shown(&format!("data: {}\n", base64(&token))), "data: [redacted:encoded]\n", "{kind}");
+        assert_eq!(shown(&format!("x={}&y=1", percent(&token))), "x=[redacted:encoded]&y=1", "{kind}");
+        for at in [1, 3, token.len() / 2] {
+            let shown = shown(&format!("see {} here", coloured(&token, at)));
+            assert!(shown.contains("[redacted:") && !shown.contains(&token[token.len() / 2 + 4..]), "{kind} at {at}: {shown}");
+        }
+    }
+    let secrets = Secrets::given([("DB_PASSWORD", "tr0ub4dor & more")]);
+    assert_eq!(secrets.redact(&percent("tr0ub4dor & more")), "[redacted:encoded]");
+    assert_eq!(secrets.redact(&base64("user:tr0ub4dor & more")), "[redacted:encoded]");
+}
+
+#[test]
+fn a_scan_names_line_and_kind_and_passes_over_examples() {
+    let (token, row) = (examples()[1].1.clone(), ["AKIAIOSFODNN7", "EXAMPLE"].concat());
+    let text = format!("one\ntwo {token}\nkey {row}\nghp_{}\nlast {token} # autonomy:allow-secret\n", "x".repeat(36));
+    let found = scan(text.as_bytes(), None);
+    let shown: Vec<(u64, &str, bool)> = found.iter().map(|one| (one.line, one.kind.as_str(), one.marked)).collect();
+    assert_eq!(shown, [(2, "github", false), (5, "github", true)]);
+    assert_eq!(found[0].fingerprint, found[1].fingerprint, "the same wherever it stands");
+    assert!(!format!("{found:?}").contains(&token));
+    assert_eq!(scan(format!("\0{token}").as_bytes(), None), [], "that is no text");
+}
+
+/// A secret in one of the forms in which it may come.
+fn planted() -> impl Strategy<Value = (String, String)> {
+    let token = prop::sample::select(examples()).prop_map(|(_, token)| token);
+    (token, 0..4_usize, 1..12_usize).prop_map(|(token, form, at)| {
+        let shown = match form {
+            0 => token.clone(),
+            1 => base64(&token),
+            2 => percent(&token),
+            _ => coloured(&token, at),
+        };
+        (token, shown)
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -191,5 +255,28 @@ proptest! {
         let secrets = Secrets::given([("ONE", "VALUE-of-one"), ("TWO", "two\nlines of it")]);
         let streamed = pushed(&secrets, text.as_bytes(), &pieces);
         prop_assert_eq!(streamed, secrets.redact(&text).into_owned());
+    }
+
+    #[test]
+    fn a_planted_secret_never_comes_out_whatever_the_pieces(
+        (token, shown) in planted(),
+        before in "[a-zA-Z0-9 .:/=\"é\n-]{0,40}[ \n\"']",
+        after in "[ \n\"'][a-zA-Z0-9 .:/=\"é\n-]{0,40}",
+        pieces in prop::collection::vec(1..30_usize, 1..6),
+    ) {
+        let out = pushed(&forms(), format!("{before}{shown}{after}").as_bytes(), &pieces);
+        prop_assert!(!out.contains(&token) && !out.contains(&shown), "{}", out);
+        prop_assert!(out.contains("[redacted:"), "{}", out);
+    }
+
+    #[test]
+    fn a_scan_takes_any_bytes_and_finds_nothing_in_what_was_redacted(
+        bytes in prop::collection::vec(any::<u8>(), 0..2_000),
+        text in hidden_text(),
+    ) {
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        prop_assert!(forms().scan(&bytes, None).iter().all(|found| (1..=lines).contains(&found.line)));
+        let redacted = forms().redact(&text).into_owned();
+        prop_assert_eq!(forms().scan(redacted.as_bytes(), None), []);
     }
 }

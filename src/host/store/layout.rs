@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::id::{Digest, SessionId};
+use crate::model::{
+    change::TreePath,
+    id::{Digest, SessionId},
+};
 
 /// The name of the clone's own log.
 pub const CLONE: &str = "clone";
@@ -133,6 +136,13 @@ pub fn torn(directory: &Path) -> PathBuf {
 #[must_use]
 pub fn session_folder(id: &SessionId) -> String {
     format!(".claude/sessions/{id}")
+}
+
+/// Whether `path`, from the top of the work tree, is a sealed journal.
+#[must_use]
+pub fn is_journal(path: &TreePath) -> bool {
+    let below = path.as_bytes().strip_prefix(b".claude/sessions/");
+    below.is_some_and(|below| below.split(|&byte| byte == b'/').nth(1) == Some(b"journal"))
 }
 
 /// The page that says which session is current, from the top of the work tree.

@@ -10,8 +10,9 @@ use walkdir::WalkDir;
 use crate::{
     host::{
         Doing, Result, failpoint,
-        git::{CommitRequest, Content, Hooks, Landing, PathContent, Staged},
+        git::{CommitRequest, Content, Hooks, Landing, Lookout, Markers, PathContent, Staged},
         process::Stop,
+        settings::REPOSITORY_FILE,
         store::{
             bytes,
             layout::{self, Private},
@@ -30,6 +31,8 @@ use crate::{
         id::{CheckpointName, DecisionId, Digest, Oid, SessionId},
         intent::{Intent, Settlement},
         refusal::Refusal,
+        secret::Allowed,
+        settings::layer::Layer,
     },
 };
 
@@ -145,6 +148,7 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
     };
     // Hooks and signing run here, so no lock is held yet.
     let Some(prepared) = git.prepare(&request, environment, &publication.stop)? else { return Ok(Published::Nothing) };
+    refuse_secrets(workspace, parent.as_ref(), &prepared.tree, request.hooks)?;
     let lock = CloneLock::take(&Private::of(workspace.common_directory()).lock())?;
     let now = git.head()?;
     if now.reference().as_ref() != Some(&branch) || now.commit() != parent.as_ref() {
@@ -182,6 +186,32 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
         branch: head.branch().unwrap_or_default().to_owned(),
         added_by_hook: prepared.added_by_hook,
     })
+}
+
+/// Refuses a commit that adds a secret which nobody allowed. What an agent may have written, a marker on the line or a change of
+/// the settings, allows nothing in a commit with code: that is measured by the settings as they were committed before.
+fn refuse_secrets(workspace: &Workspace, parent: Option<&Oid>, tree: &Oid, hooks: Hooks) -> Result<()> {
+    let git = workspace.git()?;
+    let (allow, markers) = match hooks {
+        Hooks::Run => {
+            let file = TreePath::new(REPOSITORY_FILE)?;
+            let committed = parent.map(|parent| git.blob_at(parent, &file)).transpose()?.flatten();
+            let text = committed.map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()).unwrap_or_default();
+            (workspace.settings_with(Layer::Repository, &text)?.settings.secrets.allow, Markers::Ignored)
+        }
+        Hooks::Skip => (workspace.settings()?.secrets.allow.clone(), Markers::Believed),
+    };
+    let allowed = Allowed::of(&allow);
+    let lookout = Lookout::new(workspace.environment(), &allowed, markers);
+    let mut changes = git.changes(parent, tree)?;
+    // Journals went through redaction line by line, and nobody could take anything out of them.
+    changes.retain(|change| !layout::is_journal(&change.path));
+    let leaks = git.added_secrets(&changes, &lookout)?;
+    let Some(first) = leaks.first() else { return Ok(()) };
+    let more = if leaks.len() > 1 { format!(", and {} more", leaks.len() - 1) } else { String::new() };
+    Err(Refusal::needs_person(format!("cannot commit: {first} looks like a secret{more}"))
+        .hint(format!("take it out; if it is none: `autonomy config set --user secrets.allow '[\"{}\"]'`", first.fingerprint))
+        .into())
 }
 
 /// Finishes the commit that ended the session, where it is the last of the branch: no event tells how far that came.

@@ -47,6 +47,8 @@ pub struct Settings {
     pub session: Session,
     /// What a snapshot takes in.
     pub snapshot: Snapshot,
+    /// What looks like a secret and is none.
+    pub secrets: Secrets,
     /// How much goes on at the same time.
     pub performance: Performance,
 }
@@ -224,6 +226,15 @@ pub struct Snapshot {
     pub max_new_files: NonZeroU32,
 }
 
+/// `[secrets]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct Secrets {
+    /// Patterns of paths, as in an ignore file, and fingerprints of what looks like a secret and is none. An agent's commit is
+    /// measured by the list that was committed before it.
+    pub allow: Vec<String>,
+}
+
 /// `[performance]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
@@ -256,6 +267,7 @@ impl Default for Settings {
             checkpoints: Checkpoints::default(),
             session: Session::default(),
             snapshot: Snapshot::default(),
+            secrets: Secrets::default(),
             performance: Performance::default(),
         }
     }

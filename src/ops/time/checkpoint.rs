@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Result,
+        git::SecretFiles,
         store::{
             genuine,
             lock::CloneLock,
@@ -23,6 +24,7 @@ use crate::{
         id::{Candidate, CheckpointName, Oid, SessionId, TaskId, resolve},
         manifest::LeftOut,
         refusal::Refusal,
+        secret::Leak,
         time::Timestamp,
     },
     ops::time::{
@@ -39,6 +41,8 @@ pub struct Request {
     pub name: Option<String>,
     /// One line about it.
     pub message: Option<String>,
+    /// Whether untracked files that hold secrets are taken in too.
+    pub include_secrets: bool,
 }
 
 /// A checkpoint that was taken.
@@ -61,6 +65,9 @@ pub struct Outcome {
     pub counts: Counts,
     /// What was there, is not ignored, and is not in it.
     pub left_out: Vec<LeftOut>,
+    /// Secrets that it holds and HEAD does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Leak>,
 }
 
 /// Takes a checkpoint.
@@ -77,8 +84,9 @@ pub fn create(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         task: None,
         reached: Vec::new(),
     };
-    let snapshot = journal.snapshot()?;
-    let left_out = snapshot.manifest().left_out.clone();
+    let secret_files = if request.include_secrets { SecretFiles::TakeIn } else { SecretFiles::LeaveOut };
+    let snapshot = journal.snapshot_with(secret_files)?;
+    let (left_out, secrets) = (snapshot.manifest().left_out.clone(), snapshot.manifest().secrets.clone());
     let lock = journal::lock(workspace)?;
     let asked = asking.asked(workspace, journal.session());
     let prepared = snapshots::prepare(workspace, &lock, journal.session(), journal.at(), snapshot, asked)?;
@@ -97,6 +105,7 @@ pub fn create(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         session: checkpoint.session,
         counts: checkpoint.counts,
         left_out,
+        secrets,
     })
 }
 
@@ -326,6 +335,9 @@ pub struct Shown {
     pub checkpoint: Checkpoint,
     /// What was there, is not ignored, and is not in it.
     pub left_out: Vec<LeftOut>,
+    /// Secrets that it holds and its own HEAD does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Leak>,
     /// How many paths it has otherwise than its own HEAD.
     pub changed_from_head: usize,
 }
@@ -345,6 +357,7 @@ pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
         commit: held.commit,
         checkpoint: held.checkpoint,
         left_out: carrier.manifest.left_out,
+        secrets: carrier.manifest.secrets,
         changed_from_head,
     })
 }

@@ -5,12 +5,12 @@
 use crate::{
     host::{
         Result,
-        git::{Limits, Snapshot},
+        git::{Limits, SecretFiles, Snapshot},
         store::{layout, layout::Private, ledger::Target, lock::CloneLock, snapshots},
         transaction::Transaction,
         workspace::Workspace,
     },
-    model::{change::TreePath, id::SessionId, time::Timestamp},
+    model::{change::TreePath, id::SessionId, secret::Allowed, time::Timestamp},
 };
 
 /// The log that is written to, when one can be.
@@ -58,15 +58,26 @@ impl<'a> Journal<'a> {
     pub(super) fn snapshot(&self) -> Result<Snapshot<'a>> {
         snapshot(self.workspace, self.session())
     }
+
+    /// The same, with what is said of untracked files that hold secrets.
+    pub(super) fn snapshot_with(&self, secret_files: SecretFiles) -> Result<Snapshot<'a>> {
+        snapshot_with(self.workspace, self.session(), secret_files)
+    }
 }
 
 /// A snapshot of the work tree as it is now, with the session's own folder; nothing of it is written yet.
 pub(super) fn snapshot<'a>(workspace: &'a Workspace, session: Option<&SessionId>) -> Result<Snapshot<'a>> {
+    snapshot_with(workspace, session, SecretFiles::LeaveOut)
+}
+
+fn snapshot_with<'a>(workspace: &'a Workspace, session: Option<&SessionId>, secret_files: SecretFiles) -> Result<Snapshot<'a>> {
     let limits = workspace.settings().map_or_else(
-        |_| Limits::default(),
+        |_| Limits { secret_files, ..Limits::default() },
         |settings| Limits {
             file_bytes: settings.snapshot.max_file.0,
             new_files: usize::try_from(settings.snapshot.max_new_files.get()).unwrap_or(usize::MAX),
+            secret_files,
+            allowed: Allowed::of(&settings.secrets.allow),
         },
     );
     let own = session.map(|session| TreePath::new(layout::session_folder(session))).transpose()?;

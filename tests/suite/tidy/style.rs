@@ -10,8 +10,7 @@ const EMPTY_NAMES: &[&str] =
 const UNSAFE: &[(&str, &str)] = &[("src/host/git/open.rs", "enable_sync"), ("src/host/git/open.rs", "let_pass")];
 
 /// Functions that take a bool all the same: file and name. The list may only get shorter.
-const BOOLS: &[(&str, &str)] =
-    &[("src/cli/failure.rs", "report"), ("src/host/secret/form.rs", "form"), ("src/model/todo.rs", "mark")];
+const BOOLS: &[(&str, &str)] = &[("src/cli/failure.rs", "report"), ("src/model/todo.rs", "mark")];
 
 /// Where the standard streams may be named.
 const SPEAKERS: &[&str] = &["src/cli/", "src/hook/", "src/mcp/", "src/tui/", "src/main.rs", "src/host/environment.rs"];

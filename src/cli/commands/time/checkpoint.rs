@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use crate::{
     cli::context::{Context, Screen},
     host::Result,
-    model::manifest::LeftOut,
+    model::{manifest::LeftOut, secret::Leak},
     ops::time::checkpoint::{self, Listed},
 };
 
@@ -22,6 +22,9 @@ pub(crate) struct Checkpoint {
     /// One line about it
     #[arg(short, long = "message", value_name = "TEXT")]
     message: Option<String>,
+    /// Take in untracked files that hold secrets, too
+    #[arg(long)]
+    include_secrets: bool,
 }
 
 #[derive(Subcommand)]
@@ -61,7 +64,8 @@ impl Checkpoint {
         let workspace = context.workspace()?;
         match self.below {
             None => {
-                let request = checkpoint::Request { name: self.name, message: self.message };
+                let request =
+                    checkpoint::Request { name: self.name, message: self.message, include_secrets: self.include_secrets };
                 let outcome = checkpoint::create(&workspace, &request)?;
                 context.say(&workspace, &outcome, |screen| {
                     screen.data(outcome.name.to_string());
@@ -71,6 +75,7 @@ impl Checkpoint {
                         outcome.name, counts.paths, counts.changed, counts.untracked
                     ));
                     left_out(screen, &outcome.left_out);
+                    secrets(screen, &outcome.secrets);
                     screen.talk(format!("Next: `autonomy rollback {}` shows the way back", outcome.name));
                 })
             }
@@ -121,6 +126,15 @@ fn left_out(screen: &mut Screen, left_out: &[LeftOut]) {
     }
 }
 
+fn secrets(screen: &mut Screen, secrets: &[Leak]) {
+    for leak in secrets.iter().take(NAMED) {
+        screen.talk(format!("Holds what looks like a secret: {leak}"));
+    }
+    if secrets.len() > NAMED {
+        screen.talk(format!("Holds {} more; `--json` names all", secrets.len() - NAMED));
+    }
+}
+
 fn show(screen: &mut Screen, shown: &checkpoint::Shown) {
     let it = &shown.checkpoint;
     let mut row = |name: &str, value: Option<String>| {
@@ -151,5 +165,6 @@ fn show(screen: &mut Screen, shown: &checkpoint::Shown) {
     let counts = it.counts;
     row("holds", Some(format!("{} paths, {} of them otherwise than HEAD", counts.paths, shown.changed_from_head)));
     left_out(screen, &shown.left_out);
+    secrets(screen, &shown.secrets);
     screen.talk(format!("Next: `autonomy checkpoint diff {0}`, or `autonomy rollback {0}`", shown.name));
 }

@@ -395,7 +395,7 @@ fn too_many_new_files_leave_out_the_directory_that_costs_least() {
         all.push(new(&format!("src/{number}"), &format!("src/{number}")));
     }
     let lines = |limit| {
-        let over = over_limits(&all, Limits { file_bytes: 10, new_files: limit });
+        let over = over_limits(&all, &Limits { file_bytes: 10, new_files: limit, ..Limits::default() });
         over.lines.iter().map(|left| format!("{} {}", left.path, left.why)).collect::<Vec<_>>()
     };
     assert_eq!(lines(15), Vec::<String>::new());
