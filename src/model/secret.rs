@@ -67,7 +67,7 @@ impl Allowed {
     pub fn of(list: &[String]) -> Self {
         let is_fingerprint = |entry: &&String| entry.len() == DIGITS && entry.bytes().all(|byte| byte.is_ascii_hexdigit());
         let (fingerprints, patterns): (Vec<&String>, Vec<&String>) = list.iter().partition(is_fingerprint);
-        let text = patterns.iter().map(|pattern| format!("{pattern}\n")).collect::<String>();
+        let text = patterns.into_iter().map(String::as_str).collect::<Vec<_>>().join("\n");
         Self {
             paths: Rules::default().within(b"", text.as_bytes(), Case::Sensitive),
             fingerprints: fingerprints.into_iter().cloned().collect(),

@@ -58,6 +58,9 @@ pub enum SecretFiles {
     TakeIn,
 }
 
+/// Secrets in new content, by the number of the question.
+pub(in crate::host::git) type Leaking = Vec<(usize, Vec<Leak>)>;
+
 /// What looks for secrets in new content, if anything does.
 pub(in crate::host::git) type Looking<'a> = Option<(&'a Lookout<'a>, SecretFiles)>;
 
@@ -88,7 +91,7 @@ pub(in crate::host::git) fn hash(
     looking: Looking<'_>,
     cache: &mut StatCache,
     batch: &mut Batch<'_>,
-) -> Result<(Vec<Answer>, Vec<(usize, Vec<Leak>)>)> {
+) -> Result<(Vec<Answer>, Leaking)> {
     let (top, format) = (repository.root(), repository.format());
     let mut answers: Vec<Option<Answer>> = vec![None; questions.len()];
     let (mut plain, mut leaking) = (Vec::new(), Vec::new());

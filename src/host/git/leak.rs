@@ -9,7 +9,7 @@ use crate::{
         Doing as _, Result,
         environment::Environment,
         git::Repository,
-        secret::{Finding, Secrets},
+        secret::{self, Finding, Secrets},
     },
     model::{
         change::{Change, Mode, Side, TreePath},
@@ -63,7 +63,7 @@ impl<'a> Lookout<'a> {
             if read == 0 {
                 return Ok(leaks);
             }
-            lines += u64::try_from(held[..cut].iter().filter(|byte| **byte == b'\n').count()).unwrap_or(u64::MAX);
+            lines += secret::lines(&held[..cut]);
             held.drain(..cut);
         }
     }

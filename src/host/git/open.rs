@@ -235,7 +235,7 @@ mod tests {
             fixture.write("a/y", "2\n");
             fixture.git(&["add", "a/y"]);
             let repository = fixture.repository();
-            let snapshot = repository.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+            let snapshot = repository.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
             assert_eq!((snapshot.tree().as_str(), snapshot.tree().as_str().len()), (&*fixture.git(&["write-tree"]), length));
             let words = Words { message: "x\n", signature: &signature(), head: Some(&head), tag: None, files: &[] };
             let commit = snapshot.write(&words).unwrap().commit;

@@ -111,10 +111,10 @@ impl Repository {
     ///
     /// # Errors
     /// Refuses a changed path that goes through a filter program, by name; fails when something cannot be read.
-    pub fn snapshot(&self, environment: &Environment, limits: Limits, also: &[TreePath]) -> Result<Snapshot<'_>> {
+    pub fn snapshot(&self, environment: &Environment, limits: &Limits, also: &[TreePath]) -> Result<Snapshot<'_>> {
         let tracked = Tracked::read(self)?;
         let found = walk(self, environment, &tracked, also)?;
-        let mut over = over_limits(&found.new, &limits);
+        let mut over = over_limits(&found.new, limits);
         let lookout = Lookout::new(environment, &limits.allowed, Markers::Believed);
         let mut batch = Batch::new(self)?;
         let mut cache = StatCache::read(self);

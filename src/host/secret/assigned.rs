@@ -132,8 +132,8 @@ fn announces(name: &[u8]) -> bool {
     let tail = last[tail..].to_ascii_lowercase();
     let joined: Vec<u8> = name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
     let holds = |word: &&str| joined.windows(word.len()).any(|part| part == word.as_bytes());
-    WORDS.iter().any(|word| holds(&word))
-        && !ABOUT.iter().any(|word| holds(&word))
+    WORDS.iter().any(|word| holds(word))
+        && !ABOUT.iter().any(|word| holds(word))
         && !ENDS.iter().any(|end| tail == end.as_bytes())
 }
 
@@ -153,7 +153,9 @@ pub(super) fn is_varied(value: &[u8]) -> bool {
 /// Bits a byte.
 fn entropy(value: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
-    value.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
+    for &byte in value {
+        counts[usize::from(byte)] += 1;
+    }
     let total = f64::from(u32::try_from(value.len()).unwrap_or(u32::MAX));
     counts.iter().filter(|count| **count > 0).map(|&count| f64::from(count) / total).map(|part| -part * part.log2()).sum()
 }

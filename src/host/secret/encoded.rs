@@ -97,7 +97,10 @@ fn unpercent(word: &[u8]) -> Vec<u8> {
     while at < word.len() {
         match word[at..] {
             [b'%', high, low, ..] if hex(high) && hex(low) => {
-                let value = |digit: u8| (digit as char).to_digit(16).unwrap_or_default() as u8;
+                let value = |digit: u8| match digit {
+                    b'0'..=b'9' => digit - b'0',
+                    _ => (digit | 0x20) - b'a' + 10,
+                };
                 decoded.push(value(high) << 4 | value(low));
                 at += 3;
             }

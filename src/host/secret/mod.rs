@@ -15,7 +15,7 @@ mod stream;
 use std::{borrow::Cow, ops::Range};
 
 pub use rules::{Issuer, issuers};
-pub use scan::{Finding, MARKERS, scan};
+pub use scan::{Finding, MARKERS, lines, scan};
 pub use stream::Stream;
 
 use crate::host::environment::Environment;

@@ -53,10 +53,10 @@ impl Secrets {
         let mut found = Vec::new();
         for find in self.finds(bytes) {
             let value = &bytes[find.range.clone()];
-            if !self.is_likely(&find, value) || (find.kind == assigned::KIND && !guesses) {
+            if !Self::is_likely(&find, value) || (find.kind == assigned::KIND && !guesses) {
                 continue;
             }
-            line += count_lines(&bytes[counted..find.range.start]);
+            line += lines(&bytes[counted..find.range.start]);
             counted = find.range.start;
             found.push(Finding {
                 line,
@@ -68,7 +68,7 @@ impl Secrets {
         found
     }
 
-    fn is_likely(&self, find: &Find<'_>, value: &[u8]) -> bool {
+    fn is_likely(find: &Find<'_>, value: &[u8]) -> bool {
         match find.kind {
             assigned::KIND | form::ENCODED => true,
             "private-key" => form::private_key(value, 0).is_some_and(|(_, body)| body >= 64),
@@ -80,8 +80,10 @@ impl Secrets {
     }
 }
 
-fn count_lines(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(u64::MAX)
+/// How many lines end in `bytes`.
+#[must_use]
+pub fn lines(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
 fn fingerprint(kind: &str, value: &[u8]) -> Fingerprint {

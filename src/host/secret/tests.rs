@@ -174,7 +174,7 @@ fn base64(text: &str) -> String {
 }
 
 fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 fn coloured(text: &str, at: usize) -> String {
@@ -274,7 +274,7 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..2_000),
         text in hidden_text(),
     ) {
-        let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let lines = lines(&bytes) + 1;
         prop_assert!(forms().scan(&bytes, None).iter().all(|found| (1..=lines).contains(&found.line)));
         let redacted = forms().redact(&text).into_owned();
         prop_assert_eq!(forms().scan(redacted.as_bytes(), None), []);

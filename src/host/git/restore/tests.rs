@@ -66,7 +66,7 @@ fn seen(fixture: &Fixture) -> Seen {
 
 fn checkpoint(fixture: &Fixture) -> Oid {
     let repository = fixture.repository();
-    let snapshot = repository.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    let snapshot = repository.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
     let signature = signature();
     let words = Words { message: "x\n", signature: &signature, head: None, tag: None, files: &[] };
     let SideCommit { commit, .. } = snapshot.write(&words).unwrap();
@@ -76,7 +76,7 @@ fn checkpoint(fixture: &Fixture) -> Oid {
 
 fn planned(fixture: &Fixture, to: &Oid, scope: &Scope) -> RollbackPlan {
     let repository = fixture.repository();
-    let present = repository.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    let present = repository.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
     repository.plan_rollback(&present, to, scope, &Ownership::default()).unwrap().plan
 }
 

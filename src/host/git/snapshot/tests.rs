@@ -32,7 +32,7 @@ fn tree_of_git(fixture: &Fixture) -> String {
 
 fn snapshot_of(fixture: &Fixture) -> (SideCommit, Manifest) {
     let repository = fixture.repository();
-    let snapshot = repository.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    let snapshot = repository.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
     let manifest = snapshot.manifest().clone();
     let signature = signature();
     let words = Words { message: "summary: x\n", signature: &signature, head: None, tag: Some("checkpoint-x"), files: &[] };
@@ -322,7 +322,7 @@ fn a_linked_work_tree_has_its_own_snapshots() {
     fixture.git(&["worktree", "add", "-q", "../linked", "-b", "side"]);
     fixture.write("../linked/new", "1\n");
     let linked = Repository::open(&fixture.root().join("../linked").canonicalize().unwrap(), &fixture.environment()).unwrap();
-    let snapshot = linked.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    let snapshot = linked.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
     fixture.git(&["-C", "../linked", "add", "-A"]);
     assert_eq!(snapshot.tree().as_str(), fixture.git(&["-C", "../linked", "write-tree"]));
 }
@@ -410,7 +410,9 @@ fn a_path_that_only_a_program_can_store_is_refused_by_name() {
     fixture.write(".gitattributes", "*.t filter=upper\n");
     fixture.git(&["config", "filter.upper.clean", "tr a-z A-Z"]);
     fixture.write("f.t", "x\n");
-    let Err(refused) = fixture.repository().snapshot(&fixture.environment(), Limits::default(), &[]) else { panic!("was taken") };
+    let Err(refused) = fixture.repository().snapshot(&fixture.environment(), &Limits::default(), &[]) else {
+        panic!("was taken")
+    };
     assert!(refused.to_string().contains("`f.t` goes through the filter `upper`"), "{refused}");
 }
 
@@ -426,7 +428,7 @@ fn evidence_is_bound_to_everything_outside_claude() {
     fixture.git(&["add", "-A"]);
     fixture.git(&["commit", "-q", "-m", "All"]);
     assert_eq!(fixture.repository().tree_outside_claude_of(&fixture.head()).unwrap(), first);
-    assert_eq!(fixture.repository().snapshot(&fixture.environment(), Limits::default(), &[]).unwrap().evidence(), first);
+    assert_eq!(fixture.repository().snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap().evidence(), first);
     fixture.git(&["rm", "-q", "--cached", "-r", ".claude"]);
     assert_eq!(fixture.git(&["write-tree"]), first.as_str());
     fixture.write("big", "small");
@@ -442,7 +444,7 @@ fn a_directory_is_taken_in_although_it_is_ignored() {
     fixture.write(".claude/sessions/other/README.md", "1");
     let repository = fixture.repository();
     let also = [path(".claude/sessions/s")];
-    let snapshot = repository.snapshot(&fixture.environment(), Limits::default(), &also).unwrap();
+    let snapshot = repository.snapshot(&fixture.environment(), &Limits::default(), &also).unwrap();
     assert_eq!(snapshot.manifest().ignored, [ListedPath::single(".claude/sessions/other/README.md")]);
     let changes = snapshot.changes_to(&repository, &fixture.head()).unwrap();
     let paths: Vec<String> = changes.iter().map(|change| change.path.to_string()).collect();
@@ -472,11 +474,11 @@ fn after_a_copy_of_the_clone_files_are_hashed_once() {
         (known.count(), found.differing.len())
     };
     assert_eq!(known().0, 0);
-    copy.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    copy.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
     let (cached, stale) = known();
     assert!(cached >= 80 && stale >= cached, "{cached} of {stale}");
     fs::write(copied.join("many/7"), "changed\n").unwrap();
-    let snapshot = copy.snapshot(&fixture.environment(), Limits::default(), &[]).unwrap();
+    let snapshot = copy.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
     let changes = snapshot.changes_to(&copy, &fixture.head()).unwrap();
     assert_eq!(changes.iter().map(|change| change.path.to_string()).collect::<Vec<_>>(), ["many/7"]);
 }
