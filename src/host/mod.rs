@@ -15,6 +15,7 @@ pub mod secret;
 pub mod settings;
 pub mod store;
 pub mod template;
+mod told;
 pub mod transaction;
 pub mod trust;
 pub mod watch;

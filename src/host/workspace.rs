@@ -13,7 +13,7 @@ use crate::{
         Doing, Result, actor,
         clock::Clock,
         environment::Environment,
-        git::Repository,
+        git::{Knowledge, Limits, Looked, Repository, Snapshot},
         secret::Secrets,
         settings::{self, Overrides},
         store::{
@@ -23,6 +23,7 @@ use crate::{
     },
     model::{
         actor::Actor,
+        change::TreePath,
         id::{Candidate, ClientId, SessionId, resolve},
         refusal::Refusal,
         settings::{Settings, layer::Layer, resolve::Resolved},
@@ -45,6 +46,7 @@ pub struct Workspace {
     secrets: OnceCell<Secrets>,
     resolved: OnceCell<Resolved>,
     overrides: Overrides,
+    knowledge: RefCell<Option<Knowledge>>,
 }
 
 impl Workspace {
@@ -94,6 +96,7 @@ impl Workspace {
                 secrets: OnceCell::new(),
                 resolved: OnceCell::new(),
                 overrides: Overrides::default(),
+                knowledge: RefCell::default(),
             });
         }
         Err(Refusal::environment(format!("`{}` is not inside a git repository", start.display()))
@@ -118,6 +121,7 @@ impl Workspace {
             secrets: OnceCell::new(),
             resolved: OnceCell::new(),
             overrides: self.overrides.clone(),
+            knowledge: RefCell::default(),
         }
     }
 
@@ -340,6 +344,34 @@ impl Workspace {
         }
         let repository = Repository::open(&self.root, &self.environment)?;
         Ok(self.repository.get_or_init(|| repository))
+    }
+
+    /// From now on the system is asked what changes in the work tree, so that a snapshot looks only there. For whoever stays
+    /// and takes many.
+    pub fn watch_changes(&self) {
+        self.knowledge.borrow_mut().get_or_insert_default();
+    }
+
+    /// Takes in what the system has told of changes so far.
+    pub fn hear_of_changes(&self) {
+        if let Some(knowledge) = self.knowledge.borrow_mut().as_mut() {
+            knowledge.hear();
+        }
+    }
+
+    /// A snapshot of the work tree as it is now, with what lies below the directories `also` even where rules ignore it.
+    ///
+    /// # Errors
+    /// As [`Repository::snapshot`].
+    pub fn snapshot(&self, limits: &Limits, also: &[TreePath]) -> Result<Snapshot<'_>> {
+        let git = self.git()?;
+        let mut knowledge = self.knowledge.borrow_mut();
+        let Some(knowledge) = knowledge.as_mut() else { return git.snapshot(&self.environment, limits, also) };
+        let (snapshot, looked) = git.snapshot_knowing(&self.environment, limits, also, knowledge)?;
+        if looked == Looked::WasWrong {
+            self.notice("a file changed that the system did not tell of; snapshots look at every file from now on");
+        }
+        Ok(snapshot)
     }
 }
 

@@ -264,6 +264,7 @@ pub fn run(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn
         switch(&mut transaction, &format!("autonomy/{session}"), tell)?;
     }
     let run = begin(&mut transaction, &choice.plan)?;
+    workspace.watch_changes();
     tell(&format!("run {run} in session {session}: agent `{}`, {}", choice.name, words(&choice.plan)));
     for name in &waiting {
         tell(&format!("gate `{name}` is not trusted and will not run; `autonomy trust` shows it"));

@@ -59,6 +59,7 @@ pub(in crate::run) fn checkpoint(
 /// because none can be taken: the time is counted anew then. Hands back from when on it is counted.
 pub(in crate::run) fn tick(transaction: &mut Transaction<'_>, task: &TaskId, begun: Timestamp) -> Timestamp {
     let workspace = transaction.workspace();
+    workspace.hear_of_changes();
     let (now, Ok(settings)) = (workspace.clock().now(), workspace.settings()) else { return begun };
     let state = transaction.state();
     let last = [&state.checkpoints, &state.snapshots].map(|taken| taken.entries.back().map(|taken| taken.at));

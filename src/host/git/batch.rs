@@ -14,8 +14,8 @@ use crate::{
     host::{
         Doing as _, Result, failpoint,
         git::{
-            Repository, Tried as _, hash,
-            pack::{self, Object},
+            Repository, Tried as _, gather, hash,
+            pack::{self, Object, Packs},
         },
     },
     model::refusal::Refusal,
@@ -123,8 +123,11 @@ impl<'r> Batch<'r> {
             return Ok(());
         }
         failpoint::reach("objects.write").doing("write objects below", self.repository.path())?;
-        pack::write(&self.repository.commondir().join("objects/pack"), &self.objects)?;
+        let packs = Packs::of(self.repository);
+        pack::write(&packs, &self.objects)?;
         failpoint::reach("objects.written").doing("write objects below", self.repository.path())?;
+        // What cannot be gathered now can be the next time.
+        drop(gather::gather(&packs));
         self.objects.clear();
         self.index.clear();
         self.odb.refresh().tried("see the objects that were written")

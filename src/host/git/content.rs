@@ -17,13 +17,8 @@ use crate::{
     host::{
         Error, Result,
         git::{
-            Repository,
-            attributes::Attributes,
-            batch::Batch,
-            hash as hash_object,
-            leak::Lookout,
-            stat_cache::StatCache,
-            walk::{Found, Stat},
+            Repository, attributes::Attributes, batch::Batch, hash as hash_object, leak::Lookout, stat::Stat,
+            stat_cache::StatCache, walk::Found,
         },
     },
     model::{change::TreePath, conversion::Conversion, secret::Leak},

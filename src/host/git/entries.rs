@@ -26,7 +26,7 @@ use crate::host::{
     Error, Result,
     git::{
         Repository, Tried as _,
-        walk::{Moment, Recorded, Stat},
+        stat::{Moment, Recorded, Stat},
     },
 };
 
@@ -210,6 +210,11 @@ impl Tracked {
         }
     }
 
+    /// The times of the file of an entry.
+    pub(in crate::host::git) fn recorded(&self, at: usize) -> Recorded {
+        Recorded::from(&self.index.entries()[at].stat)
+    }
+
     /// How many entries there are.
     pub(in crate::host::git) fn len(&self) -> usize {
         self.index.entries().len()
@@ -251,6 +256,11 @@ impl Tracked {
     /// The numbers of entries that are not in the tree that the index makes.
     pub(in crate::host::git) fn not_staged(&self) -> impl Iterator<Item = usize> {
         (0..self.len()).filter(|at| !self.mark(*at).is_staged())
+    }
+
+    /// Whether both have the same entries, whatever their times.
+    pub(in crate::host::git) fn is_same(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.unmerged == other.unmerged && self.all().eq(other.all())
     }
 
     /// The number of the entry at `path`.
@@ -309,8 +319,7 @@ impl Tracked {
 
     /// Whether the times of a file prove that it holds what its entry says.
     pub(in crate::host::git) fn is_clean(&self, at: usize, stat: &Stat) -> bool {
-        let recorded = Recorded::from(&self.index.entries()[at].stat);
-        self.mark(at) == Mark::Plain && stat.proves(recorded, self.written)
+        self.mark(at) == Mark::Plain && stat.proves(self.recorded(at), self.written)
     }
 }
 

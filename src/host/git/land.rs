@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Doing as _, Result, failpoint,
-        git::{RefStore, Repository, Tried as _, hash, oid, raw_oid, stat_cache, walk::Stat},
+        git::{RefStore, Repository, Tried as _, hash, oid, raw_oid, stat::Stat, stat_cache},
     },
     model::{
         change::{Change, Mode, Side, TreePath},

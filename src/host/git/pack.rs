@@ -7,7 +7,7 @@ use std::{
     fs::{self, File, Permissions},
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::{
-    host::{Doing as _, Error, Result, failpoint, git::Tried as _},
+    host::{Doing as _, Error, Result, failpoint, git::Tried as _, store::layout::Private},
     model::refusal::{Code, Refusal},
 };
 
@@ -36,22 +36,51 @@ pub(in crate::host::git) struct Object {
 }
 
 /// An object as it stands in a pack.
-struct Entry {
-    oid: git2::Oid,
-    bytes: Vec<u8>,
-    check: u32,
+pub(in crate::host::git) struct Entry {
+    pub(in crate::host::git) oid: git2::Oid,
+    /// With its header, deflated.
+    pub(in crate::host::git) bytes: Vec<u8>,
+    /// The CRC of these bytes.
+    pub(in crate::host::git) check: u32,
 }
 
-/// Writes the objects into `directory`, which holds the repository's packs.
+/// Where packs are written.
+pub(in crate::host::git) struct Packs {
+    /// The directory that holds the repository's packs.
+    pub(in crate::host::git) directory: PathBuf,
+    /// Where it is noted which of them are ours.
+    pub(in crate::host::git) notes: PathBuf,
+}
+
+impl Packs {
+    /// Those of a repository.
+    pub(in crate::host::git) fn of(repository: &git2::Repository) -> Self {
+        let common = repository.commondir();
+        Self { directory: common.join("objects/pack"), notes: Private::of(common).packs() }
+    }
+}
+
+/// Writes the objects into the repository's packs.
 ///
 /// # Errors
 /// Fails when a file cannot be written; then no pack is there that git would read.
-pub(in crate::host::git) fn write(directory: &Path, objects: &[Object]) -> Result<()> {
+pub(in crate::host::git) fn write(packs: &Packs, objects: &[Object]) -> Result<()> {
     let deflate = || Compress::new(Compression::fast(), true);
     let entries = objects.par_iter().with_min_len(EACH).map_init(deflate, entry);
     let entries: Vec<Entry> = entries.collect::<Result<_>>()?;
+    write_entries(packs, &entries).map(drop)
+}
+
+/// Writes objects that are deflated already; hands back the names of the packs.
+///
+/// # Errors
+/// As [`write`].
+pub(in crate::host::git) fn write_entries(packs: &Packs, entries: &[Entry]) -> Result<Vec<String>> {
+    let directory = &packs.directory;
     fs::create_dir_all(directory).doing("make the directory", directory)?;
-    let mut rest = entries.as_slice();
+    fs::create_dir_all(&packs.notes).doing("make the directory", &packs.notes)?;
+    let mut names = Vec::new();
+    let mut rest = entries;
     while !rest.is_empty() {
         let mut length = 0;
         let fits = rest.iter().take_while(|entry| {
@@ -60,14 +89,16 @@ pub(in crate::host::git) fn write(directory: &Path, objects: &[Object]) -> Resul
         });
         let count = fits.count().max(1);
         let (now, later) = rest.split_at(count);
-        put(directory, now)?;
+        names.push(put(packs, now)?);
         rest = later;
     }
-    File::open(directory).and_then(|opened| opened.sync_all()).doing("sync the directory", directory)
+    File::open(directory).and_then(|opened| opened.sync_all()).doing("sync the directory", directory)?;
+    Ok(names)
 }
 
 /// One pack: first its objects, then the index that makes git see it.
-fn put(directory: &Path, entries: &[Entry]) -> Result<()> {
+fn put(packs: &Packs, entries: &[Entry]) -> Result<String> {
+    let directory = &packs.directory;
     let count = u32::try_from(entries.len()).doing("count the objects for a pack in", directory)?;
     let format = entries.first().map_or(ObjectFormat::Sha1, |entry| entry.oid.object_format());
     let mut pack = Checked::new(format);
@@ -106,11 +137,15 @@ fn put(directory: &Path, entries: &[Entry]) -> Result<()> {
     let (pack, index) = rayon::join(|| synced(directory, &pack), || synced(directory, &index));
     let (pack, index) = (pack?, index?);
     failpoint::reach("objects.packed").doing("write a pack into", directory)?;
+    let name = format!("pack-{name}");
+    // Noted first: a note without a pack goes when packs are gathered, a pack without a note would stay for ever.
+    let note = packs.notes.join(&name);
+    File::create(&note).doing("write", &note)?;
     for (file, ending) in [(pack, "pack"), (index, "idx")] {
-        let place = directory.join(format!("pack-{name}.{ending}"));
+        let place = directory.join(format!("{name}.{ending}"));
         file.persist(&place).map_err(|failed| failed.error).doing("write", &place)?;
     }
-    Ok(())
+    Ok(name)
 }
 
 /// A file's bytes that end with a checksum of themselves.
@@ -218,7 +253,7 @@ mod tests {
             let mut wanted = git2::RepositoryInitOptions::new();
             let repository = git2::Repository::init_opts(folder.path(), wanted.object_format(format)).expect("made");
             let objects: Vec<Object> = contents.into_iter().map(|bytes| object(bytes, format)).collect();
-            write(&folder.path().join(".git/objects/pack"), &objects).expect("written");
+            write(&Packs::of(&repository), &objects).expect("written");
             for object in &objects {
                 let found = repository.find_blob(object.oid).expect("libgit2 finds it");
                 prop_assert_eq!(found.content(), object.bytes.as_slice());

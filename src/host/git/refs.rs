@@ -8,6 +8,7 @@ use crate::{
     host::{
         Result,
         clock::Clock,
+        environment::Environment,
         git::{Head, RefStore, Repository, Tried as _, oid, raw_oid, zero},
     },
     model::{id::Oid, refusal::Refusal},
@@ -117,6 +118,14 @@ impl Repository {
             reference.delete()
         })?
         .or_else(|error| self.moved(name, Some(expected), error))
+    }
+
+    /// Has git put tags, which lie in a file each, into one file; what they name stays the same.
+    ///
+    /// # Errors
+    /// Fails when git does.
+    pub fn pack_tags(&self, environment: &Environment) -> Result<()> {
+        self.ask_git(&["-c", "core.fsync=all", "pack-refs"], environment).map(drop)
     }
 
     /// Moves HEAD from the branch it stands on to the new branch `name` (without `refs/heads/`) at the same commit. The index

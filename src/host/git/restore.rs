@@ -26,8 +26,10 @@ use crate::{
         git::{
             Repository,
             attributes::{Asked, Attributes},
+            entries::Tracked,
             hash, oid,
-            walk::{FileMode, Stat},
+            stat::Stat,
+            walk::FileMode,
         },
     },
     model::{
@@ -115,6 +117,8 @@ pub(in crate::host::git) struct Site<'a> {
     attributes: Attributes<'a>,
     file_mode: FileMode,
     top: OwnedFd,
+    /// The index as it was when the plan began to be carried out.
+    pub(in crate::host::git) tracked: Tracked,
     /// Times of what the plan put in place.
     pub(in crate::host::git) settled: HashMap<TreePath, Stat>,
 }
@@ -163,9 +167,10 @@ impl Repository {
 
 impl<'a> Site<'a> {
     fn new(repository: &'a Repository, plan: &RollbackPlan, environment: &Environment) -> Result<Self> {
+        let tracked = Tracked::read(repository)?;
         let says = |path: &[u8]| path == b".gitattributes" || path.ends_with(b"/.gitattributes");
-        let in_tree = plan.entries.iter().any(|entry| says(entry.path.as_bytes()))
-            || repository.index()?.iter().any(|entry| says(&entry.path));
+        let in_tree =
+            plan.entries.iter().any(|entry| says(entry.path.as_bytes())) || (0..tracked.len()).any(|at| says(tracked.path(at)));
         let root = repository.root();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let top = rustix::fs::open(root, flags, Permissions::empty()).map_err(io::Error::from).doing("open", root)?;
@@ -174,6 +179,7 @@ impl<'a> Site<'a> {
             attributes: Attributes::new(repository, environment, if in_tree { Asked::PerPath } else { Asked::Never })?,
             file_mode: FileMode::of(repository)?,
             top,
+            tracked,
             settled: HashMap::new(),
         })
     }
@@ -226,8 +232,8 @@ impl<'a> Site<'a> {
                 let mut bytes = Vec::new();
                 File::from(file).read_to_end(&mut bytes).map_err(|error| Error::while_doing(doing(), error))?;
                 let indexed = || {
-                    let entry = self.repository.index().ok()?.get_path(&path.join_to(std::path::Path::new("")), 0)?;
-                    self.repository.blob_bytes(&oid(entry.id)).ok()
+                    let entry = self.tracked.get(self.tracked.find(path.as_bytes())?);
+                    self.repository.blob_bytes(&oid(entry.oid)).ok()
                 };
                 let stored = self.attributes.conversion(path)?.to_repository(&bytes, indexed).into_owned();
                 (Mode::from_bits(mode).unwrap_or(Mode::File), stored)

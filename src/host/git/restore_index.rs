@@ -24,7 +24,7 @@ use crate::{
     model::{
         change::{Change, Mode, Side, TreePath},
         manifest::Manifest,
-        rollback::{Action, RollbackPlan},
+        rollback::{Action, Entry, RollbackPlan},
     },
 };
 
@@ -42,8 +42,7 @@ struct Staging {
 }
 
 impl Staging {
-    fn of_index(index: &Index, format: ObjectFormat, batch: &mut Batch<'_>) -> Result<Self> {
-        let tracked = Tracked::of(index, format);
+    fn of_index(tracked: &Tracked, batch: &mut Batch<'_>) -> Result<Self> {
         let mut stages = Stages::new();
         for stage in &tracked.unmerged {
             if let (Ok(path), Some(mode)) = (TreePath::new(&*stage.path), Mode::from_bits(stage.mode)) {
@@ -52,7 +51,7 @@ impl Staging {
         }
         let marked = tracked.all().filter(|entry| !matches!(entry.mark, Mark::Plain | Mark::Unmerged));
         let marks = marked.filter_map(|entry| Some((TreePath::new(entry.path).ok()?, entry.mark))).collect();
-        Ok(Self { tree: Trees::of(&tracked, batch)?.staged(), stages, marks })
+        Ok(Self { tree: Trees::of(tracked, batch)?.staged(), stages, marks })
     }
 
     fn of_snapshot(
@@ -92,28 +91,28 @@ impl Repository {
     /// entries are not as they were to be when the index is read again.
     pub(in crate::host::git) fn restore_index(&self, plan: &RollbackPlan, place: &Site<'_>) -> Result<Vec<TreePath>> {
         let then = self.staging_then(plan)?;
-        let looked_at = self.index()?;
-        let is_stale = |path: &TreePath| {
-            let found = looked_at.get_path(index_path(path), 0);
-            found.is_some_and(|found| place.settled.get(path).is_some_and(|stat| !stat.is_that_of(&found)))
+        let mut seen = self.difference(&place.tracked, plan, &then)?;
+        let is_stale = |entry: &Entry| {
+            let settled = place.settled.get(&entry.path);
+            let found = place.tracked.find(entry.path.as_bytes());
+            settled.zip(found).is_some_and(|(stat, at)| !stat.is_that_of(place.tracked.recorded(at)))
         };
-        let stale: Vec<&TreePath> = plan.with(Action::Restore).map(|entry| &entry.path).filter(|path| is_stale(path)).collect();
-        let seen = self.difference(&looked_at, plan, &then)?;
-        if seen.paths().is_empty() && stale.is_empty() {
+        if seen.paths().is_empty() && !plan.with(Action::Restore).any(is_stale) {
             return Ok(Vec::new());
         }
-        let mut seen = seen;
         self.rewrite_index(
             &mut |index| {
-                if !is_same(index, &looked_at) {
-                    seen = self.difference(index, plan, &then)?;
+                let found = Tracked::of(index, self.format());
+                if !found.is_same(&place.tracked) {
+                    seen = self.difference(&found, plan, &then)?;
                 }
                 seen.settle(index, place)?;
                 plan.with(Action::Restore).try_for_each(|entry| refresh(index, place, &entry.path))
             },
             || Ok(()),
         )?;
-        Ok(seen.missed(&self.index()?))
+        // Where only times were written there is nothing to be missed.
+        if seen.paths().is_empty() { Ok(Vec::new()) } else { Ok(seen.missed(&self.index()?)) }
     }
 
     /// How many paths have entries in the index that the plan changes, when the index is as the snapshot has it.
@@ -135,20 +134,11 @@ impl Repository {
         Staging::of_snapshot(&|id| batch.read(id), raw_oid(&carrier.staged)?, unmerged, &carrier.manifest)
     }
 
-    fn difference(&self, index: &Index, plan: &RollbackPlan, then: &Staging) -> Result<Difference> {
+    fn difference(&self, tracked: &Tracked, plan: &RollbackPlan, then: &Staging) -> Result<Difference> {
         let mut batch = Batch::new(self)?;
-        let now = Staging::of_index(index, self.format(), &mut batch)?;
+        let now = Staging::of_index(tracked, &mut batch)?;
         Difference::between(&|id| batch.read(id), &now, then, plan)
     }
-}
-
-/// Whether two indexes have the same entries, whatever their times.
-fn is_same(left: &Index, right: &Index) -> bool {
-    let same = |(left, right): (IndexEntry, IndexEntry)| {
-        (left.path, left.id, left.mode, left.flags, left.flags_extended)
-            == (right.path, right.id, right.mode, right.flags, right.flags_extended)
-    };
-    left.len() == right.len() && left.iter().zip(right.iter()).all(same)
 }
 
 impl Difference {

@@ -13,7 +13,7 @@ use crate::host::{
     git::{
         Repository,
         entries::{Tracked, times_as_index},
-        walk::{Moment, Stat},
+        stat::{Moment, Stat},
     },
     store::{layout::Private, write::make_directory},
 };

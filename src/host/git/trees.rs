@@ -34,10 +34,8 @@ pub(in crate::host::git) struct Edit<'a> {
 /// Where a directory begins among the entries, and how long its path is.
 type Place = (usize, usize);
 
-/// An entry with the trees below it that were made, and those that were believed.
-type Level<'a> = (Option<Leaf<'a>>, Vec<(Place, Made)>, Vec<git2::Oid>);
-
 /// Trees that were put together, and are in no batch yet.
+#[derive(Default)]
 pub(in crate::host::git) struct Built<'a> {
     /// What the topmost one holds.
     pub(in crate::host::git) top: Vec<Leaf<'a>>,
@@ -102,21 +100,21 @@ impl<'t> Trees<'t> {
         node: Option<&'a Node>,
     ) -> Result<Built<'a>> {
         let parts = self.parts(depth, entries.clone(), edits, node)?;
-        let build = |part: Part<'a>| -> Result<Level<'a>> {
+        // What becomes of a part: nothing or one entry, and the trees that were made for it.
+        let build = |part: Part<'a>| -> Result<Built<'a>> {
             let below = match part {
-                Part::Leaf(leaf) => return Ok((Some(leaf), Vec::new(), Vec::new())),
-                Part::Believed(leaf) => return Ok((Some(leaf), Vec::new(), vec![leaf.oid])),
+                Part::Leaf(leaf) => return Ok(Built { top: vec![leaf], ..Built::default() }),
+                Part::Believed(leaf) => return Ok(Built { top: vec![leaf], believed: vec![leaf.oid], ..Built::default() }),
                 Part::Below(below) => below,
             };
             let inside = depth + below.name.len() + 1;
             let mut built = self.level(inside, below.entries.clone(), below.edits, below.node)?;
-            if built.top.is_empty() {
-                return Ok((None, Vec::new(), built.believed));
+            if !built.top.is_empty() {
+                let own = Made::of(&built.top, self.tracked.format())?;
+                built.top = vec![Leaf { path: below.name, mode: DIRECTORY, oid: own.oid() }];
+                built.made.push(((below.entries.start, inside), own));
             }
-            let own = Made::of(&built.top, self.tracked.format())?;
-            let leaf = Leaf { path: below.name, mode: DIRECTORY, oid: own.oid() };
-            built.made.push(((below.entries.start, inside), own));
-            Ok((Some(leaf), built.made, built.believed))
+            Ok(built)
         };
         let is_much = parts.iter().filter(|part| matches!(part, Part::Below(_))).take(8).count() == 8;
         let results: Vec<_> = if is_much && entries.len() >= PARALLEL {
@@ -124,11 +122,11 @@ impl<'t> Trees<'t> {
         } else {
             parts.into_iter().map(build).collect::<Result<_>>()?
         };
-        let mut built = Built { top: Vec::with_capacity(results.len()), made: Vec::new(), believed: Vec::new() };
-        for (leaf, made, believed) in results {
-            built.top.extend(leaf);
-            built.made.extend(made);
-            built.believed.extend(believed);
+        let mut built = Built { top: Vec::with_capacity(results.len()), ..Built::default() };
+        for part in results {
+            built.top.extend(part.top);
+            built.made.extend(part.made);
+            built.believed.extend(part.believed);
         }
         Ok(built)
     }

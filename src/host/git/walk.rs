@@ -28,7 +28,9 @@ use crate::{
             Repository, Tried as _,
             entries::Tracked,
             open::{commit_of_nested, open_raw},
+            stat::Stat,
         },
+        told::{Heard, Told},
     },
     model::{
         change::TreePath,
@@ -36,94 +38,6 @@ use crate::{
         manifest::{LeftOut, ListedPath, OuterRules, RuleFile, WhyLeftOut},
     },
 };
-
-/// How far the clock of a file system may lag behind: one tick of the slowest kernel clock (100 Hz). Within it a file may
-/// have changed after it was looked at and still show the same times.
-const TICK_NANOSECONDS: i128 = 10_000_000;
-
-/// What `lstat` says, as far as it is needed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::host::git) struct Stat {
-    pub(in crate::host::git) modified: Moment,
-    pub(in crate::host::git) changed: Moment,
-    pub(in crate::host::git) device: u64,
-    pub(in crate::host::git) inode: u64,
-    pub(in crate::host::git) owner: (u32, u32),
-    pub(in crate::host::git) size: u64,
-    pub(in crate::host::git) mode: u32,
-}
-
-/// A time of a file: seconds and nanoseconds since 1970.
-pub(in crate::host::git) type Moment = (i64, u32);
-
-impl Stat {
-    pub(in crate::host::git) fn of(stat: &rustix::fs::Stat) -> Self {
-        let moment = |seconds, nanoseconds| (seconds, u32::try_from(nanoseconds).unwrap_or(0));
-        Self {
-            modified: moment(stat.st_mtime, stat.st_mtime_nsec),
-            changed: moment(stat.st_ctime, stat.st_ctime_nsec),
-            device: stat.st_dev,
-            inode: stat.st_ino,
-            owner: (stat.st_uid, stat.st_gid),
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            mode: stat.st_mode,
-        }
-    }
-
-    pub(in crate::host::git) fn file_type(&self) -> FileType {
-        FileType::from_raw_mode(self.mode)
-    }
-
-    /// Whether an entry of an index shows the same times, size and inode.
-    pub(in crate::host::git) fn is_that_of(&self, recorded: impl Into<Recorded>) -> bool {
-        let recorded = recorded.into();
-        let same = |recorded: (u32, u32), own: Moment| {
-            let seconds = i64::from(recorded.0) == own.0 & 0xffff_ffff;
-            seconds && (recorded.1 == 0 || recorded.1 == own.1)
-        };
-        #[expect(clippy::cast_possible_truncation, reason = "the index keeps the low 32 bits")]
-        let (size, inode) = (self.size as u32, self.inode as u32);
-        let times = same(recorded.modified, self.modified) && same(recorded.changed, self.changed);
-        times && recorded.size == size && recorded.inode == inode
-    }
-
-    /// Whether an entry of an index that was written at `written` proves that the content is still the entry's.
-    pub(in crate::host::git) fn proves(&self, recorded: impl Into<Recorded>, written: Moment) -> bool {
-        let recorded = recorded.into();
-        let nanoseconds = |moment: Moment| i128::from(moment.0) * 1_000_000_000 + i128::from(moment.1);
-        let modified = (i64::from(recorded.modified.0.cast_signed()), recorded.modified.1);
-        // Without nanoseconds in the entry its second has to be over.
-        let settled = if modified.1 == 0 {
-            modified.0 < written.0
-        } else {
-            nanoseconds(modified) + TICK_NANOSECONDS < nanoseconds(written)
-        };
-        settled && self.is_that_of(recorded)
-    }
-}
-
-/// What an entry of an index keeps of a file's times, size and inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host::git) struct Recorded {
-    modified: (u32, u32),
-    changed: (u32, u32),
-    size: u32,
-    inode: u32,
-}
-
-impl From<&git2::IndexEntry> for Recorded {
-    fn from(entry: &git2::IndexEntry) -> Self {
-        let time = |time: git2::IndexTime| (time.seconds().cast_unsigned(), time.nanoseconds());
-        Self { modified: time(entry.mtime), changed: time(entry.ctime), size: entry.file_size, inode: entry.ino }
-    }
-}
-
-impl From<&gix_index::entry::Stat> for Recorded {
-    fn from(stat: &gix_index::entry::Stat) -> Self {
-        let time = |time: gix_index::entry::stat::Time| (time.secs, time.nsecs);
-        Self { modified: time(stat.mtime), changed: time(stat.ctime), size: stat.size, inode: stat.ino }
-    }
-}
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +49,7 @@ pub(in crate::host::git) enum Found {
 }
 
 /// A path that the index does not have.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::host::git) struct New {
     pub(in crate::host::git) path: Vec<u8>,
     pub(in crate::host::git) found: Found,
@@ -144,7 +58,7 @@ pub(in crate::host::git) struct New {
 }
 
 /// The permission bits of the file of an entry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::host::git) struct Seen {
     pub(in crate::host::git) at: usize,
     pub(in crate::host::git) bits: u32,
@@ -159,7 +73,7 @@ impl Seen {
 }
 
 /// What the walk found.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::host::git) struct Findings {
     /// Entries of the index whose content or kind may differ, by their number.
     pub(in crate::host::git) differing: BTreeMap<usize, Found>,
@@ -173,6 +87,8 @@ pub(in crate::host::git) struct Findings {
     pub(in crate::host::git) bits: Vec<Seen>,
     pub(in crate::host::git) directory_bits: Vec<(Vec<u8>, u32)>,
     pub(in crate::host::git) rules: Vec<OuterRules>,
+    /// Whether another repository lies here, in which a commit changes what is found.
+    holds_repository: bool,
 }
 
 impl Findings {
@@ -201,15 +117,60 @@ impl Findings {
     }
 }
 
+/// What a walk rests on besides the index and the work tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::host::git) struct Ground {
+    file_mode: FileMode,
+    case: Case,
+    rules: Vec<OuterRules>,
+}
+
+impl Ground {
+    pub(in crate::host::git) fn of(repository: &Repository, environment: &Environment) -> Result<Self> {
+        let rules = outer_rules(repository, environment)?;
+        Ok(Self { file_mode: FileMode::of(repository)?, case: case(repository)?, rules })
+    }
+}
+
+/// What was found in one directory, and what it takes to look there again.
+pub(in crate::host::git) struct Part {
+    within: Within,
+    rules: Rules,
+    found: Findings,
+}
+
+impl Part {
+    pub(in crate::host::git) fn found(&self) -> &Findings {
+        &self.found
+    }
+}
+
+/// Parts by the path of their directory.
+type Parts = BTreeMap<Vec<u8>, Part>;
+
 struct Walk<'a> {
     tracked: &'a Tracked,
     root: OwnedFd,
     top: &'a Path,
     environment: &'a Environment,
-    file_mode: FileMode,
-    case: Case,
-    found: Mutex<Findings>,
+    ground: &'a Ground,
+    /// Where the system is asked to tell of changes.
+    told: Option<&'a Told>,
+    /// Directories that are not looked at on the way.
+    known: Option<&'a Parts>,
+    found: Mutex<Vec<(Vec<u8>, Part)>>,
     failed: Mutex<Option<Error>>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(repository: &'a Repository, tracked: &'a Tracked, ground: &'a Ground, told: Option<&'a Told>) -> Result<Self> {
+        let top = repository.root();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = |path: &Path| rustix::fs::open(path, flags, Permissions::empty());
+        let root = open(top).map_err(std::io::Error::from).doing("open", top)?;
+        let environment = &repository.environment;
+        Ok(Self { tracked, root, top, environment, ground, told, known: None, found: Mutex::default(), failed: Mutex::default() })
+    }
 }
 
 /// `core.fileMode`: whether the bit that lets a file be run can be believed.
@@ -309,34 +270,82 @@ pub(in crate::host::git) fn walk(
     tracked: &Tracked,
     also: &[TreePath],
 ) -> Result<Findings> {
-    let top = repository.root();
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let open = |path: &Path| rustix::fs::open(path, flags, Permissions::empty());
-    let root = open(top).map_err(std::io::Error::from).doing("open", top)?;
-    let case = case(repository)?;
-    let rules = outer_rules(repository, environment)?;
-    let walk = Walk {
-        tracked,
-        root,
-        top,
-        environment,
-        file_mode: FileMode::of(repository)?,
-        case,
-        found: Mutex::default(),
-        failed: Mutex::default(),
-    };
+    let ground = Ground::of(repository, environment)?;
+    let parts = walk_top(&Walk::new(repository, tracked, &ground, None)?)?;
+    whole(repository, tracked, &ground, parts.into_iter().map(|(_, part)| part.found), also)
+}
+
+/// Walks the work tree and keeps apart what is found in each directory. `told` hears of each directory before it is read.
+pub(in crate::host::git) fn walk_in_parts(
+    repository: &Repository,
+    tracked: &Tracked,
+    ground: &Ground,
+    told: Option<&Told>,
+) -> Result<Parts> {
+    Ok(walk_top(&Walk::new(repository, tracked, ground, told)?)?.into_iter().collect())
+}
+
+fn walk_top(walk: &Walk<'_>) -> Result<Vec<(Vec<u8>, Part)>> {
     let place = Place {
         path: Vec::new(),
-        entries: 0..tracked.len(),
-        rules: outermost(&rules, case),
+        entries: 0..walk.tracked.len(),
+        rules: outermost(&walk.ground.rules, walk.ground.case),
         within: Within::Tracked,
-        walk: &walk,
+        walk,
     };
     rayon::scope(|scope| place.enter(scope));
-    let mut found = walk.finish()?;
-    found.rules = rules;
-    for path in also {
-        include(&walk, path, &mut found)?;
+    walk.finish()
+}
+
+/// Looks again in the directories that were heard of, and in those that are new there.
+pub(in crate::host::git) fn walk_again(
+    repository: &Repository,
+    tracked: &Tracked,
+    ground: &Ground,
+    told: &Told,
+    parts: &mut Parts,
+    heard: &Heard,
+) -> Result<()> {
+    for gone in &heard.unknown {
+        let is_below =
+            |path: &Vec<u8>| path.strip_prefix(&gone[..]).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')));
+        let below = parts.range(gone.clone()..).map(|(path, _)| path).take_while(|path| path.starts_with(gone));
+        for path in below.filter(|path| is_below(path)).cloned().collect::<Vec<_>>() {
+            parts.remove(&path);
+        }
+    }
+    let walk = Walk { known: Some(parts), ..Walk::new(repository, tracked, ground, Some(told))? };
+    let again = parts.iter().filter(|(path, part)| part.found.holds_repository || heard.changed.contains(*path));
+    rayon::scope(|scope| {
+        for (path, part) in again {
+            let mut path = path.clone();
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            let entries = tracked.below(&path, 0..tracked.len());
+            Place { path, entries, rules: part.rules.clone(), within: part.within, walk: &walk }.enter_by(scope);
+        }
+    });
+    let found = walk.finish()?;
+    parts.extend(found);
+    Ok(())
+}
+
+/// What was found everywhere, with what lies below `also` even where rules ignore it.
+pub(in crate::host::git) fn whole(
+    repository: &Repository,
+    tracked: &Tracked,
+    ground: &Ground,
+    parts: impl Iterator<Item = Findings>,
+    also: &[TreePath],
+) -> Result<Findings> {
+    let mut found = Findings { rules: ground.rules.clone(), ..Findings::default() };
+    parts.for_each(|part| found.take(part));
+    if !also.is_empty() {
+        let walk = Walk::new(repository, tracked, ground, None)?;
+        for path in also {
+            include(&walk, path, &mut found)?;
+        }
     }
     found.sort();
     Ok(found)
@@ -354,7 +363,8 @@ fn include(walk: &Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()>
     let entries = walk.tracked.below(&prefix, 0..walk.tracked.len());
     let place = Place { path: prefix, entries, rules: Rules::default(), within, walk };
     rayon::scope(|scope| place.enter(scope));
-    let more = walk.finish()?;
+    let mut more = Findings::default();
+    walk.finish()?.into_iter().for_each(|(_, part)| more.take(part.found));
     found.ignored.retain(|listed| !listed.path().is_some_and(|listed| listed.is_below(path)));
     let known: HashSet<&[u8]> = found.new.iter().map(|new| &*new.path).collect();
     let new: Vec<New> = more.new.into_iter().filter(|new| !known.contains(&*new.path)).collect();
@@ -365,7 +375,7 @@ fn include(walk: &Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()>
 }
 
 impl Walk<'_> {
-    fn finish(&self) -> Result<Findings> {
+    fn finish(&self) -> Result<Vec<(Vec<u8>, Part)>> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
         failed.map_or(Ok(found), Err)
@@ -402,13 +412,16 @@ impl<'a> Place<'a> {
     where
         'a: 'scope,
     {
-        let mut found = Findings::default();
-        let outcome = self.visit(&mut found, scope);
         let walk = self.walk;
-        if let Err(error) = outcome {
+        if let Some(told) = walk.told {
+            told.watch(self.name());
+        }
+        let mut found = Findings::default();
+        if let Err(error) = self.visit(&mut found, scope) {
             walk.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
-        walk.found.lock().unwrap_or_else(PoisonError::into_inner).take(found);
+        let (path, part) = (self.name().to_owned(), Part { within: self.within, rules: self.rules, found });
+        walk.found.lock().unwrap_or_else(PoisonError::into_inner).push((path, part));
     }
 
     fn name(&self) -> &[u8] {
@@ -535,7 +548,7 @@ impl<'a> Place<'a> {
         let file = openat(directory, c".gitignore", flags, Permissions::empty()).map_err(std::io::Error::from);
         let mut text = Vec::new();
         std::io::Read::read_to_end(&mut fs::File::from(file.doing("read", &shown())?), &mut text).doing("read", &shown())?;
-        Ok(self.rules.within(self.name(), &text, self.walk.case))
+        Ok(self.rules.within(self.name(), &text, self.walk.ground.case))
     }
 
     /// Compares an entry of the index with what stands at its path; false when something else stands there.
@@ -554,7 +567,7 @@ impl<'a> Place<'a> {
         }
         match stat.file_type() {
             FileType::RegularFile => {
-                let mode = self.walk.file_mode.record(stat.mode, Some(indexed));
+                let mode = self.walk.ground.file_mode.record(stat.mode, Some(indexed));
                 found.bits.push(Seen::of(at, &stat, mode));
                 if mode != indexed || !tracked.is_clean(at, &stat) {
                     found.differing.insert(at, Found::File(stat));
@@ -566,6 +579,7 @@ impl<'a> Place<'a> {
                 }
             }
             FileType::Directory if indexed == 0o160_000 => {
+                found.holds_repository = true;
                 if let Nested::At(head) = self.nested(directory, name)
                     && head != tracked.get(at).oid
                 {
@@ -631,8 +645,14 @@ impl<'a> Place<'a> {
             }
             FileType::Directory => match self.nested(directory, name) {
                 Nested::None => self.below(path, 0..0, rules, Within::New(root)).spawn(scope),
-                Nested::At(head) => found.new.push(New { path, found: Found::Repository(head), root }),
-                Nested::Empty => found.leave_out(listed(&path), WhyLeftOut::EmptyRepository),
+                Nested::At(head) => {
+                    found.holds_repository = true;
+                    found.new.push(New { path, found: Found::Repository(head), root });
+                }
+                Nested::Empty => {
+                    found.holds_repository = true;
+                    found.leave_out(listed(&path), WhyLeftOut::EmptyRepository);
+                }
             },
             _ => found.leave_out(listed(&path), WhyLeftOut::NotAFile),
         }
@@ -656,6 +676,15 @@ impl<'a> Place<'a> {
     }
 
     fn spawn<'scope>(self, scope: &rayon::Scope<'scope>)
+    where
+        'a: 'scope,
+    {
+        if !self.walk.known.is_some_and(|known| known.contains_key(self.name())) {
+            self.enter_by(scope);
+        }
+    }
+
+    fn enter_by<'scope>(self, scope: &rayon::Scope<'scope>)
     where
         'a: 'scope,
     {

@@ -71,6 +71,12 @@ impl Private {
         self.root.join("output")
     }
 
+    /// Names of the packs of objects that we wrote; without one, its pack is left as it is.
+    #[must_use]
+    pub fn packs(&self) -> PathBuf {
+        self.root.join("packs")
+    }
+
     /// What can be derived again at any time.
     #[must_use]
     pub fn cache(&self) -> PathBuf {

@@ -27,6 +27,9 @@ const PENDING: &str = "refs/autonomy/pending";
 /// How many automatic snapshots a session keeps; the oldest go first.
 const KEPT: usize = 200;
 
+/// So many tags of ours lie in a file each at the most.
+const LOOSE: usize = 100;
+
 /// What a snapshot is to be called, and why it is taken.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -162,8 +165,18 @@ pub fn place(workspace: &Workspace, prepared: &Prepared) -> Result<()> {
     failpoint::reach("snapshot.logged").doing("take a snapshot of", workspace.root())?;
     set(workspace.git()?, &prepared.reference, &prepared.object, &prepared.commit)?;
     failpoint::reach("snapshot.placed").doing("take a snapshot of", workspace.root())?;
-    if prepared.checkpoint.name.is_none() {
-        thin_out(workspace.git()?, prepared.checkpoint.session.as_ref())?;
+    match prepared.checkpoint.name {
+        None => thin_out(workspace.git()?, prepared.checkpoint.session.as_ref()),
+        Some(_) => pack_tags(workspace),
+    }
+}
+
+/// Has git pack tags when many of ours lie in a file each, which slows down whoever lists refs.
+fn pack_tags(workspace: &Workspace) -> Result<()> {
+    let Ok(found) = std::fs::read_dir(workspace.common_directory().join("refs/tags")) else { return Ok(()) };
+    let ours = found.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+    if ours.count() > LOOSE {
+        workspace.git()?.pack_tags(workspace.environment())?;
     }
     Ok(())
 }

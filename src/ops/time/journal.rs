@@ -81,7 +81,7 @@ fn snapshot_with<'a>(workspace: &'a Workspace, session: Option<&SessionId>, secr
         },
     );
     let own = session.map(|session| TreePath::new(layout::session_folder(session))).transpose()?;
-    workspace.git()?.snapshot(workspace.environment(), &limits, own.as_slice())
+    workspace.snapshot(&limits, own.as_slice())
 }
 
 /// Takes the clone's lock and finishes what waits under it, which a command left that died.
