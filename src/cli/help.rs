@@ -10,7 +10,7 @@ pub(crate) const HEADINGS: &[(Room, &str, &[&str])] = &[
     (Room::Session, "Sessions", &["session", "run", "watch", "stop", "commit"]),
     (Room::Work, "Work", &["task", "focus", "progress", "note", "next"]),
     (Room::Time, "Back in time", &["checkpoint", "rollback"]),
-    (Room::Judge, "Decide", &["decide", "ask", "inbox", "answer", "gate"]),
+    (Room::Judge, "Decide", &["decide", "ask", "inbox", "answer", "gate", "guard"]),
     (Room::Tell, "Look", &["status", "report", "context"]),
 ];
 

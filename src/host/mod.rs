@@ -13,6 +13,8 @@ pub mod git;
 pub mod process;
 pub mod secret;
 pub mod settings;
+pub mod sight;
+pub mod source;
 pub mod store;
 pub mod template;
 mod told;

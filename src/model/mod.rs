@@ -16,6 +16,7 @@ pub mod decision;
 pub mod document;
 pub mod event;
 pub mod finding;
+pub mod guard;
 pub mod holdings;
 pub mod id;
 pub mod ignore;

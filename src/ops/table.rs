@@ -163,6 +163,8 @@ pub const VERBS: &[Verb] = verbs! {
     "report": Tell, Write, Anyone, tell::report::report;
     "context brief": Tell, Read, Anyone, tell::briefing::brief;
     "gate list": Judge, Read, Anyone, judge::gate::list;
+    "guard path": Judge, Read, Anyone, judge::guard::path;
+    "guard command": Judge, Read, Anyone, judge::guard::command;
     "gate run": Judge, Write, Anyone, judge::gate::run;
     "checkpoint": Time, Write, Anyone, time::checkpoint::create;
     "checkpoint list": Time, Read, Anyone, time::checkpoint::list;

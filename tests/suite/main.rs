@@ -10,6 +10,7 @@ mod bad_input;
 mod client;
 mod demo;
 mod example;
+mod guard;
 mod ignored;
 mod readme;
 mod repositories;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::sandbox::Sandbox;
 
 /// The keys, each with the file whose tests show what it does.
-const SHOWN: [(&str, &str); 30] = [
+const SHOWN: [(&str, &str); 34] = [
     ("agents.<name>.allow", "src/run/agent/tests.rs"),
     ("agents.<name>.arguments", "src/run/agent/tests.rs"),
     ("agents.<name>.driver", "tests/suite/run.rs"),
@@ -24,6 +24,10 @@ const SHOWN: [(&str, &str); 30] = [
     ("gates.<name>.kind", "tests/suite/settings.rs"),
     ("gates.<name>.needed", "tests/suite/settings.rs"),
     ("gates.<name>.timeout", "tests/suite/settings.rs"),
+    ("guard.blocked", "tests/suite/guard/machine.rs"),
+    ("guard.denied", "tests/suite/guard/machine.rs"),
+    ("guard.open", "tests/suite/guard/machine.rs"),
+    ("guard.protected", "tests/suite/guard/machine.rs"),
     ("performance.max_concurrent_workflows", "tests/suite/run/places.rs"),
     ("run.agent", "tests/suite/settings.rs"),
     ("run.max_hours", "tests/suite/settings.rs"),

@@ -88,6 +88,9 @@ enum Command {
     /// The commands that prove work: show them, run them
     #[command(subcommand)]
     Gate(judge::gate::Gate),
+    /// What an agent may touch and run: rule on a path or a command
+    #[command(subcommand)]
+    Guard(judge::guard::Guard),
     /// Take a snapshot of the work tree under a tag; list, show, compare
     Checkpoint(time::checkpoint::Checkpoint),
     /// Go back to a checkpoint, or take that back
@@ -123,6 +126,7 @@ impl Command {
             Self::Inbox(command) => command.run(context),
             Self::Answer(command) => command.run(context),
             Self::Gate(command) => command.run(context),
+            Self::Guard(command) => command.run(context),
             Self::Checkpoint(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
             Self::ReplayAgent(command) => command.run(context),

@@ -51,6 +51,8 @@ pub struct Settings {
     pub secrets: Secrets,
     /// How much goes on at the same time.
     pub performance: Performance,
+    /// What agents may not touch or run, besides the rules that are built in. Every layer adds; none takes away.
+    pub guard: Guard,
 }
 
 /// `[system]`
@@ -243,6 +245,21 @@ pub struct Performance {
     pub max_concurrent_workflows: NonZeroU32,
 }
 
+/// `[guard]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct Guard {
+    /// Files and directories that an agent changes only with a person's yes: from the top of the work tree, `*` for part of a
+    /// name.
+    pub protected: Vec<String>,
+    /// Files and directories that an agent neither reads nor writes: from the top of the work tree, from `/` or from `~/`.
+    pub blocked: Vec<String>,
+    /// Beginnings of commands that an agent may not run, such as `terraform apply`.
+    pub denied: Vec<String>,
+    /// Directories outside the work trees where an agent may write. Honoured from your own settings only.
+    pub open: Vec<String>,
+}
+
 const fn count(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
         Some(number) => number,
@@ -269,6 +286,7 @@ impl Default for Settings {
             snapshot: Snapshot::default(),
             secrets: Secrets::default(),
             performance: Performance::default(),
+            guard: Guard::default(),
         }
     }
 }

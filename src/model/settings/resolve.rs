@@ -1,7 +1,7 @@
 //! Puts the layers of settings together: checks every value where it stands, lets the strongest win, remembers whence.
 //!
 //! Precedence: flag > environment > session > repository > founding file > user > preset > default; inside one layer a
-//! profile's table is stronger than the plain keys. Lists replace, they are never joined. Nothing is read here.
+//! profile's table is stronger than the plain keys. Lists replace; those that protect are joined. Nothing is read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +22,9 @@ use crate::model::{
 
 /// Looks up a variable of the environment.
 pub type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Lists to which every layer adds, so that none can take away what another protects.
+const GUARDING: [&str; 3] = ["guard.protected", "guard.blocked", "guard.denied"];
 
 /// The bounds that each mode presets; `professional` is the defaults.
 fn preset(mode: Mode) -> &'static str {
@@ -144,7 +147,8 @@ pub fn resolve(documents: Vec<Document>, profile: Option<&str>, variable: Variab
     // A stable sort: of two files of one layer the later one wins.
     found.sort_by_key(|(layer, rank, ..)| (*layer, *rank));
 
-    let (mut tree, mut added) = (Value::Object(Map::new()), BTreeSet::new());
+    let mut tree = Value::Object(Map::new());
+    let mut added: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut written: BTreeMap<Key, Vec<Written>> = BTreeMap::new();
     for (layer, _, document, entry) in found {
         if entry.key.0.is_empty() {
@@ -159,16 +163,29 @@ pub fn resolve(documents: Vec<Document>, profile: Option<&str>, variable: Variab
             ));
             continue;
         }
+        if !layer.has_authority() && entry.key.is("guard.open") {
+            warnings.push(format!(
+                "{}: `guard.open` is not honoured from here; only your own settings may open directories",
+                origin.from
+            ));
+            continue;
+        }
         let all = written.entry(entry.key.clone()).or_default();
-        if !layer.has_authority() && entry.key.is("branches.protected") {
-            added.extend(value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+        let adds = GUARDING.iter().any(|key| entry.key.is(key)) || (!layer.has_authority() && entry.key.is("branches.protected"));
+        if adds {
+            let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+            added.entry(entry.key.to_string()).or_default().extend(texts);
         } else {
             put(&mut tree, &entry.key, value);
         }
         all.insert(0, Written { value: raw, origin });
     }
     let mut settings: Settings = typed(tree).map_err(Refusal::usage)?;
-    settings.branches.added = added.into_iter().collect();
+    let mut take = |key: &str| added.remove(key).unwrap_or_default().into_iter().collect();
+    settings.branches.added = take("branches.protected");
+    settings.guard.protected = take("guard.protected");
+    settings.guard.blocked = take("guard.blocked");
+    settings.guard.denied = take("guard.denied");
     let resolved = Resolved { settings, warnings, profiles, written };
     complete(&resolved)?;
     Ok(resolved)

@@ -4,4 +4,5 @@ pub mod answer;
 pub mod ask;
 pub mod decide;
 pub mod gate;
+pub mod guard;
 pub mod inbox;

@@ -12,6 +12,7 @@ const FLOORS: &[&[&str]] = &[&["model"], &["host"], &["ops"], &["run"], &["hook"
 
 /// Where a crate may be named; nowhere else.
 const CRATES: &[(&str, &[&str])] = &[
+    ("brush_parser", &["src/host/source"]),
     ("clap", &["src/cli"]),
     ("flate2", &["src/host/git/pack"]),
     ("git2", &["src/host/git"]),

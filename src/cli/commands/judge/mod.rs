@@ -4,4 +4,5 @@ pub(crate) mod answer;
 pub(crate) mod ask;
 pub(crate) mod decide;
 pub(crate) mod gate;
+pub(crate) mod guard;
 pub(crate) mod inbox;
