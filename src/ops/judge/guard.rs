@@ -21,6 +21,7 @@ use crate::{
             unfold::at,
         },
         quote::counted,
+        secret::Allowed,
         settings,
     },
     ops::time::checkpoint,
@@ -89,6 +90,8 @@ struct Post<'a> {
     workspace: &'a Workspace,
     ground: Ground,
     directory: String,
+    /// Secrets that a person allows.
+    allowed: Allowed,
     /// Why the settings cannot be read, when they cannot.
     unsettled: Option<String>,
 }
@@ -97,9 +100,9 @@ impl<'a> Post<'a> {
     fn of(workspace: &'a Workspace) -> Self {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let real = |path: &Path| sight::resolve(&text(path), &Vec::new).real;
-        let (guard, unsettled) = match workspace.settings() {
-            Ok(settings) => (settings.guard.clone(), None),
-            Err(error) => (settings::Guard::default(), Some(error.refusal().message)),
+        let (guard, allowed, unsettled) = match workspace.settings() {
+            Ok(settings) => (settings.guard.clone(), Allowed::of(&settings.secrets.allow), None),
+            Err(error) => (settings::Guard::default(), Allowed::default(), Some(error.refusal().message)),
         };
         let home = workspace.environment().home().map(real);
         let opened = guard.open.iter().map(|entry| match (entry.strip_prefix("~/"), &home) {
@@ -118,7 +121,7 @@ impl<'a> Post<'a> {
             denied: guard.denied,
         };
         let directory = text(workspace.environment().directory());
-        Self { workspace, ground, directory, unsettled }
+        Self { workspace, ground, directory, allowed, unsettled }
     }
 
     fn tool(&self, tool: &str, input: &Value) -> Ruling {
@@ -188,13 +191,10 @@ impl<'a> Post<'a> {
         }
     }
 
+    /// The kind of a secret in `text` that nobody has allowed.
     fn secret(&self, text: &str) -> Option<String> {
-        let redacted = self.workspace.secrets().redact(text);
-        if redacted == text {
-            return None;
-        }
-        let mark = redacted.split("[redacted:").nth(1).and_then(|rest| rest.split(']').next());
-        Some(mark.unwrap_or("secret").to_owned())
+        let found = self.workspace.secrets().scan(text.as_bytes(), None);
+        found.into_iter().find(|found| !found.marked && !self.allowed.holds(&found.fingerprint)).map(|found| found.kind)
     }
 
     fn judge_thrown(&self, thrown: &Thrown, directory: &str) -> Option<Finding> {
