@@ -493,7 +493,7 @@ impl Question<'_> {
                 absent_today
                     .range::<ListedPath, _>(&start..)
                     .take_while(|listed| listed.as_bytes().starts_with(path.as_bytes()))
-                    .find(|listed| listed.is_inside(path))
+                    .find(|listed| listed.is_inside(path) || listed.covers(path))
                     .and_then(|listed| listed.path())
             };
             if let Some(by) = above.or_else(below).or_else(not_recorded) {

@@ -19,7 +19,7 @@ use std::{
 };
 
 pub(crate) use belongings::{Belongings, fingerprint};
-pub(crate) use output::{Output, skipped};
+pub(crate) use output::{Output, Said, skipped};
 
 /// 2026-11-20T18:00:00Z in seconds since 1970; every command advances it by one second.
 const START: u64 = 1_795_197_600;
@@ -40,7 +40,18 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     /// An empty directory that is no repository.
     pub(crate) fn bare_ground() -> Self {
-        let root = tempfile::Builder::new().prefix("autonomy-test-").tempdir().expect("a temporary directory");
+        Self::bare_ground_in(&env::temp_dir())
+    }
+
+    /// The same in memory, where there is room for it: for thousands of repositories that nobody needs a disk for.
+    pub(crate) fn bare_ground_in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let has_room = rustix::fs::statvfs(memory).is_ok_and(|found| found.f_bavail * found.f_frsize > 256 << 20);
+        if has_room { Self::bare_ground_in(memory) } else { Self::bare_ground() }
+    }
+
+    fn bare_ground_in(place: &Path) -> Self {
+        let root = tempfile::Builder::new().prefix("autonomy-test-").tempdir_in(place).expect("a temporary directory");
         let base = root.path().canonicalize().expect("the temporary directory exists");
         for directory in ["home/.config", "home/.local/state", "home/.cache", "tmp", "bin", "templates", "work"] {
             fs::create_dir_all(base.join(directory)).expect("the sandbox is writable");

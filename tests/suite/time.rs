@@ -2,11 +2,16 @@
 //!
 //! Which plan is right, and that trees are git's, is tested beside the code.
 
+mod by_hand;
+mod calls;
 mod conflicts;
 mod crash;
 mod damage;
 mod kinds;
+mod power;
+mod sequences;
 mod undo;
+mod writer;
 
 use std::{fs, path::PathBuf};
 

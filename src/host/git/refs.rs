@@ -2,7 +2,7 @@
 //!
 //! Nothing here chooses a name or decides whether a branch may move.
 
-use std::time::Duration;
+use std::{fs, os::unix::fs::MetadataExt as _, time::Duration};
 
 use crate::{
     host::{
@@ -16,6 +16,9 @@ use crate::{
 
 /// How long a ref that another process has locked is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the lock of one of our own refs may stay the same before its holder counts as dead: it writes some forty bytes.
+const LIFETIME: Duration = Duration::from_secs(2);
 
 impl Repository {
     /// Refuses what `git check-ref-format` refuses for a full ref name such as `refs/heads/x`.
@@ -184,9 +187,22 @@ impl Repository {
     ) -> Result<std::result::Result<(), git2::Error>> {
         let begun = Clock::instant();
         let mut pause = Duration::from_millis(2);
+        let lock = self.raw.commondir().join(format!("{name}.lock"));
+        let is_ours = name.starts_with("refs/autonomy/") || name.starts_with("refs/tags/checkpoint-");
+        let version = || fs::symlink_metadata(&lock).ok().map(|found| (found.ino(), found.mtime(), found.mtime_nsec()));
+        let mut seen = None;
         loop {
             match attempt() {
                 Err(error) if error.code() == git2::ErrorCode::Locked => {
+                    let now = version();
+                    let (since, first) = *seen.get_or_insert((Clock::instant(), now));
+                    if first != now {
+                        seen = None;
+                    } else if is_ours && now.is_some() && since.elapsed() >= LIFETIME {
+                        // What cannot be removed is reported when patience ends.
+                        fs::remove_file(&lock).ok();
+                        seen = None;
+                    }
                     if begun.elapsed() >= PATIENCE {
                         let lock = self.lock_of(name);
                         return Err(Refusal::conflict(format!("cannot change `{name}`: another process holds `{lock}`"))

@@ -1,11 +1,12 @@
 //! Carries out the plan of a rollback: files, links, directories and permission bits of the work tree.
 //!
 //! Every path is looked at again at the moment of writing; whatever is not as the plan saw it stays and is reported. A plan
-//! that was cut short is carried out again from its beginning: what is done already is recognised. Nothing is ever
-//! written through a link, and no directory goes that holds anything.
+//! that was cut short is carried out again from its beginning: what is done already is recognised. All is written beside its
+//! path and synced at once before the first file changes, so that power may go at any moment. Nothing is ever written
+//! through a link, and no directory goes that holds anything.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     ffi::OsStr,
     fs::File,
     io::{self, Read as _, Write as _},
@@ -76,6 +77,25 @@ enum Found {
     Unlike,
 }
 
+impl Restored {
+    fn note(&mut self, entry: &Entry, result: Result<(), Held>) -> Result<()> {
+        match result {
+            Ok(()) => self.done.push(entry.path.clone()),
+            Err(Held::Because(why)) => self.held_back.push(HeldBack { path: entry.path.clone(), why }),
+            Err(Held::Failed(error)) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// How far a path is that goes back.
+enum Written {
+    /// It is as it was.
+    Settled,
+    /// A draft lies beside it; what stood at the path when that was written.
+    Drafted(Option<Stat>),
+}
+
 /// Why one path is not written.
 enum Held {
     Because(String),
@@ -92,13 +112,13 @@ impl From<Error> for Held {
 }
 
 impl Held {
-    fn errno(error: Errno, doing: &str) -> Self {
+    fn errno(error: Errno, doing: &str, path: &TreePath) -> Self {
         match error {
             Errno::ACCESS | Errno::PERM => Self::Because("the file system does not allow it".into()),
             Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR => {
                 Self::Because(Why::ChangedSince.words())
             }
-            _ => Self::Failed(Error::while_doing(doing, io::Error::from(error))),
+            _ => Self::Failed(Error::while_doing(format!("{doing} `{path}`"), io::Error::from(error))),
         }
     }
 }
@@ -131,24 +151,17 @@ impl Repository {
     pub fn carry_out(&self, plan: &RollbackPlan, environment: &Environment) -> Result<Restored> {
         let mut site = Site::new(self, plan, environment)?;
         let mut outcome = Restored::default();
-        let first = |entry: &&Entry| entry.path.file_name() != b".gitattributes";
-        let mut restores: Vec<&Entry> = plan.with(Action::Restore).collect();
-        restores.sort_by_key(first);
         let mut deletes: Vec<&Entry> = plan.with(Action::Delete).collect();
         deletes.reverse();
-        let steps = deletes.iter().chain(&restores);
-        for entry in steps {
-            let result = match entry.action {
-                Action::Delete => site.delete(entry),
-                Action::Restore => site.restore(plan, entry),
-                Action::Keep | Action::Conflict => continue,
-            };
-            match result {
-                Ok(()) => outcome.done.push(entry.path.clone()),
-                Err(Held::Because(why)) => outcome.held_back.push(HeldBack { path: entry.path.clone(), why }),
-                Err(Held::Failed(error)) => return Err(error),
-            }
+        for entry in &deletes {
+            let deleted = site.delete(entry);
+            outcome.note(entry, deleted)?;
         }
+        // What attributes say of the other files has to stand there before those are written.
+        let says = |entry: &&Entry| entry.path.file_name() == b".gitattributes";
+        let (first, rest): (Vec<&Entry>, Vec<&Entry>) = plan.with(Action::Restore).partition(says);
+        site.restore(plan, &first, &mut outcome)?;
+        site.restore(plan, &rest, &mut outcome)?;
         site.directories(plan)?;
         for entry in deletes {
             site.prune(plan, &entry.path)?;
@@ -156,6 +169,9 @@ impl Repository {
         failpoint::reach("restore.files").doing("restore files below", self.root())?;
         let unstaged = self.restore_index(plan, &site)?;
         failpoint::reach("restore.index").doing("restore the index of", self.root())?;
+        if !outcome.done.is_empty() {
+            site.sync()?;
+        }
         site.confirm(plan, &mut outcome)?;
         outcome.unlike.extend(unstaged);
         outcome.done.sort_unstable();
@@ -252,25 +268,80 @@ impl<'a> Site<'a> {
             Stands::Recorded(side, _) if Some(&side) == entry.now.as_ref() => {
                 failpoint::reach("restore.delete").map_err(halted)?;
                 rustix::fs::unlinkat(&directory, entry.path.file_name(), AtFlags::empty())
-                    .map_err(|error| Held::errno(error, "delete a file"))
+                    .map_err(|error| Held::errno(error, "delete", &entry.path))
             }
             Stands::Recorded(..) | Stands::Other => Err(Held::Because(Why::ChangedSince.words())),
         }
     }
 
-    fn restore(&mut self, plan: &RollbackPlan, entry: &Entry) -> Result<(), Held> {
-        let Some(then) = &entry.then else { return Ok(()) };
+    /// Writes drafts of all that goes back, makes sure of them with one sync, and puts each in its place: whenever power
+    /// goes, a file is what it was or what it becomes.
+    fn restore(&mut self, plan: &RollbackPlan, entries: &[&Entry], outcome: &mut Restored) -> Result<()> {
+        let mut drafted = VecDeque::new();
+        let restored = self.restore_by(plan, entries, &mut drafted, outcome);
+        for (entry, _) in drafted {
+            // Only where the plan could not be carried out; the next try would take it away too.
+            if let Ok(Reach::Open(directory)) = self.reach(entry.path.parent().as_ref()) {
+                drop(discard(&directory, &entry.path));
+            }
+        }
+        restored
+    }
+
+    fn restore_by<'e>(
+        &mut self,
+        plan: &RollbackPlan,
+        entries: &[&'e Entry],
+        drafted: &mut VecDeque<(&'e Entry, Option<Stat>)>,
+        outcome: &mut Restored,
+    ) -> Result<()> {
+        for &entry in entries {
+            match self.draft(plan, entry) {
+                Ok(Written::Settled) => outcome.note(entry, Ok(()))?,
+                Ok(Written::Drafted(seen)) => drafted.push_back((entry, seen)),
+                Err(held) => outcome.note(entry, Err(held))?,
+            }
+        }
+        if !drafted.is_empty() {
+            self.sync()?;
+        }
+        while let Some((entry, seen)) = drafted.front() {
+            let put = self.put(entry, seen.as_ref());
+            outcome.note(entry, put)?;
+            drafted.pop_front();
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        rustix::fs::syncfs(&self.top).map_err(io::Error::from).doing("sync the files below", self.repository.root())
+    }
+
+    fn draft(&mut self, plan: &RollbackPlan, entry: &Entry) -> Result<Written, Held> {
+        let Some(then) = &entry.then else { return Ok(Written::Settled) };
         let path = &entry.path;
         let directory = self.make_directories(plan, path)?;
+        discard(&directory, path)?;
         let changed = || Err(Held::Because(Why::ChangedSince.words()));
         let like = entry.now.as_ref().or(Some(then)).map(|side| side.mode);
         match self.stands_in(&directory, path, like)? {
-            Stands::Recorded(side, stat) if side == *then => self.settle(&directory, entry, &stat),
-            Stands::Recorded(side, stat) if Some(&side) == entry.now.as_ref() => self.put(&directory, entry, then, Some(&stat)),
-            Stands::Nothing if entry.now.is_none() => self.put(&directory, entry, then, None),
+            Stands::Recorded(side, stat) if side == *then => {
+                self.settle(&directory, entry, &stat)?;
+                Ok(Written::Settled)
+            }
+            Stands::Recorded(side, stat) if Some(&side) == entry.now.as_ref() => {
+                self.write(&directory, entry, then)?;
+                Ok(Written::Drafted(Some(stat)))
+            }
+            Stands::Nothing if entry.now.is_none() => {
+                self.write(&directory, entry, then)?;
+                Ok(Written::Drafted(None))
+            }
             Stands::Directory if entry.now.is_none() => {
-                remove_hollow(&directory, path.file_name()).map_err(|error| Held::errno(error, "remove an empty directory"))?;
-                self.put(&directory, entry, then, None)
+                remove_hollow(&directory, path.file_name())
+                    .map_err(|error| Held::errno(error, "remove the empty directory", path))?;
+                self.write(&directory, entry, then)?;
+                Ok(Written::Drafted(None))
             }
             Stands::Recorded(..) | Stands::Nothing | Stands::Directory | Stands::Other => changed(),
         }
@@ -281,14 +352,14 @@ impl<'a> Site<'a> {
         if let Some(bits) = entry.bits.filter(|bits| *bits != Bits::of(stat.mode)) {
             let mode = Permissions::from_raw_mode(bits.get());
             rustix::fs::chmodat(directory, entry.path.file_name(), mode, AtFlags::empty())
-                .map_err(|error| Held::errno(error, "set permission bits"))?;
+                .map_err(|error| Held::errno(error, "set the permission bits of", &entry.path))?;
         }
         self.note(directory, &entry.path, stat)
     }
 
     /// Keeps the times of a path that is as planned now, if it is still the file that was `seen`.
     fn note(&mut self, directory: &OwnedFd, path: &TreePath, seen: &Stat) -> Result<(), Held> {
-        let found = lstat(directory, path.file_name()).map_err(|error| Held::errno(error, "look at a restored file"))?;
+        let found = lstat(directory, path.file_name()).map_err(|error| Held::errno(error, "look at", path))?;
         let file = |stat: &Stat| (stat.device, stat.inode, stat.modified, stat.size);
         match found.filter(|stat| file(stat) == file(seen)) {
             Some(stat) => drop(self.settled.insert(path.clone(), stat)),
@@ -297,33 +368,41 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
-    /// Writes beside the path and renames, if the path is still what `seen` says.
-    fn put(&mut self, directory: &OwnedFd, entry: &Entry, then: &Side, seen: Option<&Stat>) -> Result<(), Held> {
-        let (path, name) = (&entry.path, entry.path.file_name());
+    /// Writes beside the path.
+    fn write(&self, directory: &OwnedFd, entry: &Entry, then: &Side) -> Result<(), Held> {
+        let path = &entry.path;
         let bytes = self.repository.blob_bytes(&then.oid)?;
-        let draft = format!(".autonomy-restore-{}", Digest::of(path.as_bytes()).head(12));
+        let draft = draft_name(path);
         let draft = draft.as_bytes();
-        match rustix::fs::unlinkat(directory, draft, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(Held::errno(error, "take away an unfinished file")),
-        }
         if then.mode == Mode::Link {
-            rustix::fs::symlinkat(&*bytes, directory, draft).map_err(|error| Held::errno(error, "write a link"))?;
+            rustix::fs::symlinkat(&*bytes, directory, draft).map_err(|error| Held::errno(error, "write", path))?;
         } else {
             let content = self.attributes.conversion(path)?.to_work_tree(&bytes, &then.oid).into_owned();
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::openat(directory, draft, flags, Permissions::RUSR | Permissions::WUSR)
-                .map_err(|error| Held::errno(error, "write a file"))?;
+                .map_err(|error| Held::errno(error, "write", path))?;
             let mut file = File::from(file);
             let length = failpoint::torn("restore.content", content.len()).map_err(halted)?.unwrap_or(content.len());
             file.write_all(&content[..length]).map_err(|error| Error::while_doing(format!("write `{path}`"), error))?;
             let bits = entry.bits.unwrap_or(Bits::of(then.mode.bits()));
             rustix::fs::fchmod(&file, Permissions::from_raw_mode(bits.get()))
-                .map_err(|error| Held::errno(error, "set permission bits"))?;
+                .map_err(|error| Held::errno(error, "set the permission bits of", path))?;
         }
+        Ok(())
+    }
+
+    /// Puts the draft in the place of the path, if that is still what `seen` says.
+    fn put(&mut self, entry: &Entry, seen: Option<&Stat>) -> Result<(), Held> {
+        let (path, name) = (&entry.path, entry.path.file_name());
+        let Reach::Open(directory) = self.reach(path.parent().as_ref())? else {
+            return Err(Held::Because(Why::ChangedSince.words()));
+        };
+        let directory = &directory;
+        let draft = draft_name(path);
+        let draft = draft.as_bytes();
         failpoint::reach("restore.write").map_err(halted)?;
-        let drafted = lstat(directory, draft).map_err(|error| Held::errno(error, "look at an unfinished file"))?;
-        let now = lstat(directory, name).map_err(|error| Held::errno(error, "look at a file"))?;
+        let drafted = lstat(directory, draft).map_err(|error| Held::errno(error, "look at the unfinished copy of", path))?;
+        let now = lstat(directory, name).map_err(|error| Held::errno(error, "look at", path))?;
         let renamed = if now.as_ref() == seen {
             let flags = if seen.is_none() { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
             match rustix::fs::renameat_with(directory, draft, directory, name, flags) {
@@ -334,10 +413,8 @@ impl<'a> Site<'a> {
             Err(Errno::EXIST)
         };
         if let Err(error) = renamed {
-            return match rustix::fs::unlinkat(directory, draft, AtFlags::empty()) {
-                Ok(()) | Err(Errno::NOENT) => Err(Held::errno(error, "put a restored file in place")),
-                Err(error) => Err(Held::errno(error, "take away an unfinished file")),
-            };
+            discard(directory, path)?;
+            return Err(Held::errno(error, "put in place", path));
         }
         failpoint::reach("restore.wrote").map_err(halted)?;
         self.note(directory, path, &drafted.unwrap_or_default())
@@ -414,9 +491,9 @@ impl<'a> Site<'a> {
         let bits = plan.new_directories.get() | 0o700;
         match rustix::fs::mkdirat(&above, path.file_name(), Permissions::RWXU) {
             Ok(()) => rustix::fs::chmodat(&above, path.file_name(), Permissions::from_raw_mode(bits), AtFlags::empty())
-                .map_err(|error| Held::errno(error, "set permission bits")),
+                .map_err(|error| Held::errno(error, "set the permission bits of", path)),
             Err(Errno::EXIST) => Ok(()),
-            Err(error) => Err(Held::errno(error, "make a directory")),
+            Err(error) => Err(Held::errno(error, "make the directory", path)),
         }
     }
 
@@ -468,6 +545,19 @@ impl<'a> Site<'a> {
             directory = empty.parent();
         }
         Ok(())
+    }
+}
+
+/// The name of a draft beside its path; the same in every try, so that the next one takes it away.
+fn draft_name(path: &TreePath) -> String {
+    format!(".autonomy-restore-{}", Digest::of(path.as_bytes()).head(12))
+}
+
+/// Takes away the draft of a path, which an earlier try may have left.
+fn discard(directory: &OwnedFd, path: &TreePath) -> Result<(), Held> {
+    match rustix::fs::unlinkat(directory, draft_name(path).as_bytes(), AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(Held::errno(error, "take away an unfinished copy of", path)),
     }
 }
 

@@ -212,6 +212,7 @@ pub fn finish(workspace: &Workspace) -> Result<()> {
 /// As [`finish`].
 pub fn finish_under(workspace: &Workspace) -> Result<()> {
     let git = workspace.git()?;
+    sweep(workspace, git)?;
     let waiting = git.list_refs(&format!("{PENDING}/"))?;
     if waiting.is_empty() {
         return Ok(());
@@ -225,6 +226,20 @@ pub fn finish_under(workspace: &Workspace) -> Result<()> {
         match known {
             Some(taken) => set(git, &taken.reference, &taken.object, &taken.commit)?,
             None => git.delete_ref(&pending, &object)?,
+        }
+    }
+    Ok(())
+}
+
+/// Takes away the locks of pending refs that were never made: whoever makes one holds the clone's lock, and died.
+fn sweep(workspace: &Workspace, git: &Repository) -> Result<()> {
+    let directory = workspace.common_directory().join(PENDING);
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(commit) = name.to_str().and_then(|name| name.strip_suffix(".lock")) else { continue };
+        if git.find_ref(&format!("{PENDING}/{commit}"))?.is_none() {
+            // Where it cannot be removed it is in nobody's way.
+            std::fs::remove_file(entry.path()).ok();
         }
     }
     Ok(())
