@@ -7,8 +7,8 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::MetadataExt as _,
+    io::Write as _,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -300,9 +300,21 @@ impl Log {
         Self::read_from(&self.file, &self.path, self.folded.offset)
     }
 
-    fn read_from(mut file: &File, path: &Path, offset: u64) -> Result<Vec<u8>> {
-        let mut content = Vec::new();
-        file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_to_end(&mut content)).doing("read the log", path)?;
+    /// What stands behind `offset`: one call of the system where there is nothing, and two where there is.
+    fn read_from(file: &File, path: &Path, offset: u64) -> Result<Vec<u8>> {
+        let length = file.metadata().doing("look at the log", path)?.len().saturating_sub(offset);
+        let mut content = vec![0; usize::try_from(length).doing("read the log", path)?];
+        let mut filled = 0;
+        while filled < content.len() {
+            match file.read_at(&mut content[filled..], offset + filled as u64) {
+                // Somebody cut a torn tail in the meantime.
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).doing("read the log", path),
+            }
+        }
+        content.truncate(filled);
         Ok(content)
     }
 
@@ -340,7 +352,7 @@ fn program() -> String {
 }
 
 /// The kept fold and its size in bytes, when it was kept by this program and the log still has the line that it ends with.
-fn kept_fold(directory: &Path, mut file: &File) -> Option<(Folded, usize)> {
+fn kept_fold(directory: &Path, file: &File) -> Option<(Folded, usize)> {
     let content = fs::read(layout::fold(directory)).ok()?;
     let folded: Folded = serde_json::from_slice(&content).ok()?;
     let length = usize::try_from(folded.offset.checked_sub(folded.last_line)?).ok()?;
@@ -348,8 +360,7 @@ fn kept_fold(directory: &Path, mut file: &File) -> Option<(Folded, usize)> {
         return None;
     }
     let mut line = vec![0; length];
-    file.seek(SeekFrom::Start(folded.last_line)).ok()?;
-    file.read_exact(&mut line).ok()?;
+    file.read_exact_at(&mut line, folded.last_line).ok()?;
     let line = line.strip_suffix(b"\n")?;
     (Digest::of(line) == folded.state.tail).then_some((folded, content.len()))
 }
