@@ -482,3 +482,57 @@ fn after_a_copy_of_the_clone_files_are_hashed_once() {
     let changes = snapshot.changes_to(&copy, &fixture.head()).unwrap();
     assert_eq!(changes.iter().map(|change| change.path.to_string()).collect::<Vec<_>>(), ["many/7"]);
 }
+
+/// How many objects the packs of the repository in a directory hold.
+fn packed(fixture: &Fixture, directory: &str) -> usize {
+    let counts = fixture.git(&["-C", directory, "count-objects", "-v"]);
+    counts.lines().find_map(|line| line.strip_prefix("in-pack: ")).unwrap().parse().unwrap()
+}
+
+/// What each snapshot writes: the manifest, the tree that carries it and its commit, the commit and the tag.
+const ALWAYS: usize = 5;
+
+#[test]
+fn what_the_repository_has_is_not_written_again() {
+    let fixture = base();
+    let before = packed(&fixture, ".");
+    snapshot_of(&fixture);
+    assert_eq!(packed(&fixture, ".") - before, ALWAYS);
+
+    // The content of new files: as an object of its own, in a pack, and in a repository that this one borrows from.
+    fixture.write("packed", "1\n");
+    fixture.git(&["repack", "-adq"]);
+    fixture.write("loose", "as a loose object\n");
+    fixture.git(&["hash-object", "-w", "loose"]);
+    fixture.git(&["init", "-q", "--bare", "../lender"]);
+    fixture.write("borrowed", "of the lender\n");
+    fixture.git(&["--git-dir", "../lender", "hash-object", "-w", "borrowed"]);
+    let lender = fixture.root().join("../lender/objects").canonicalize().unwrap();
+    fixture.write(".git/objects/info/alternates", format!("{}\n", lender.display()));
+    let before = packed(&fixture, ".");
+    snapshot_of(&fixture);
+    assert_eq!(packed(&fixture, ".") - before, ALWAYS + 1, "only the topmost tree is new");
+}
+
+#[test]
+fn a_copied_clone_writes_no_more_than_the_first_one() {
+    let fixture = base();
+    for number in 0..80 {
+        fixture.write(&format!("many/{number}"), format!("{number}\n"));
+    }
+    fixture.git(&["add", "-A"]);
+    fixture.git(&["commit", "-q", "-m", "Many"]);
+    let copied = fixture.root().join("../copy");
+    assert!(Command::new("cp").arg("-a").arg(fixture.root()).arg(&copied).status().unwrap().success());
+    let copy = Repository::open(&copied.canonicalize().unwrap(), &fixture.environment()).unwrap();
+    for number in 0..2 {
+        let before = packed(&fixture, "../copy");
+        let snapshot = copy.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
+        let (message, signature) = (format!("summary: {number}\n"), signature());
+        let words = Words { message: &message, signature: &signature, head: None, tag: Some("checkpoint-x"), files: &[] };
+        snapshot.write(&words).unwrap();
+        // The manifest and its tree are the same both times.
+        let new = packed(&fixture, "../copy") - before;
+        assert!(new <= ALWAYS, "{new}");
+    }
+}
