@@ -2,15 +2,16 @@
 //!
 //! For recordings only: nothing here is durable, and nothing of the store is written this way.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
-    host::{Doing, Result, store::write},
+    host::{
+        Result,
+        store::{
+            place::{Place, Stands},
+            write::{self, Durability},
+        },
+    },
     model::{change::TreePath, refusal::Refusal},
 };
 
@@ -35,20 +36,15 @@ pub enum Found {
 /// # Errors
 /// Refuses a path that a symbolic link leads through; fails when the file cannot be read.
 pub fn look(root: &Path, path: &TreePath) -> Result<Found> {
-    let place = place(root, path)?;
-    let found = match fs::symlink_metadata(&place) {
-        Ok(found) => found,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Found::Nothing),
-        Err(error) => return Err(error).doing("look at", &place),
-    };
-    if found.is_symlink() {
-        return fs::read_link(&place).map(Found::Link).doing("read the link", &place);
+    let Some(place) = Place::below(root, path.as_bytes())? else { return Ok(Found::Nothing) };
+    match place.stands()? {
+        Stands::Link => place.target().map(Found::Link),
+        Stands::File(bits) => {
+            let read = place.read(u64::MAX)?;
+            Ok(read.map_or(Found::Nothing, |bytes| Found::File { bytes, executable: bits & 0o100 != 0 }))
+        }
+        Stands::Nothing | Stands::Other => Ok(Found::Nothing),
     }
-    if !found.is_file() {
-        return Ok(Found::Nothing);
-    }
-    let executable = found.permissions().mode() & 0o100 != 0;
-    Ok(Found::File { bytes: fs::read(&place).doing("read", &place)?, executable })
 }
 
 /// Writes a file whole, with its directories; a link in its place is replaced, not followed.
@@ -56,13 +52,12 @@ pub fn look(root: &Path, path: &TreePath) -> Result<Found> {
 /// # Errors
 /// Refuses a path that a symbolic link leads through; fails when the file system does not allow it.
 pub fn put(root: &Path, path: &TreePath, bytes: &[u8], executable: Option<bool>) -> Result<()> {
-    let place = make_room(root, path)?;
-    write::replace(&place, bytes, write::Durability::Derived)?;
-    if let Some(executable) = executable {
-        let mode = if executable { 0o755 } else { 0o644 };
-        fs::set_permissions(&place, fs::Permissions::from_mode(mode)).doing("set the permissions of", &place)?;
+    let place = Place::make_way(root, path.as_bytes())?;
+    place.put(bytes, Durability::Derived)?;
+    match executable {
+        Some(executable) => place.set_bits(if executable { 0o755 } else { 0o644 }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Makes a symbolic link, in place of what is there.
@@ -70,11 +65,7 @@ pub fn put(root: &Path, path: &TreePath, bytes: &[u8], executable: Option<bool>)
 /// # Errors
 /// Refuses a path that a symbolic link leads through; fails when the file system does not allow it.
 pub fn link(root: &Path, path: &TreePath, target: &str) -> Result<()> {
-    let place = make_room(root, path)?;
-    if fs::symlink_metadata(&place).is_ok() {
-        fs::remove_file(&place).doing("replace", &place)?;
-    }
-    symlink(target, &place).doing("make the link", &place)
+    Place::make_way(root, path.as_bytes())?.link(target)
 }
 
 /// Deletes a file or link, and the directories that it leaves empty.
@@ -82,43 +73,17 @@ pub fn link(root: &Path, path: &TreePath, target: &str) -> Result<()> {
 /// # Errors
 /// Refuses a path that a symbolic link leads through; fails when there is nothing to delete.
 pub fn delete(root: &Path, path: &TreePath) -> Result<()> {
-    let place = place(root, path)?;
-    fs::remove_file(&place).doing("delete", &place)?;
-    for parent in path.parents().collect::<Vec<_>>().iter().rev() {
-        if fs::remove_dir(parent.join_to(root)).is_err() {
-            break;
-        }
+    match Place::below(root, path.as_bytes())? {
+        Some(place) => place.remove()?,
+        None => return Err(Refusal::no(format!("there is no `{path}` to delete")).into()),
     }
-    Ok(())
-}
-
-/// Where `path` is, when no symbolic link leads there.
-fn place(root: &Path, path: &TreePath) -> Result<PathBuf> {
-    for parent in path.parents() {
-        let directory = parent.join_to(root);
-        if fs::symlink_metadata(&directory).is_ok_and(|found| found.is_symlink()) {
-            return Err(Refusal::environment(format!(
-                "`{path}` is behind the symbolic link `{parent}`, which may lead elsewhere"
-            ))
-            .into());
-        }
-    }
-    Ok(path.join_to(root))
-}
-
-fn make_room(root: &Path, path: &TreePath) -> Result<PathBuf> {
-    let place = place(root, path)?;
-    if let Some(parent) = place.parent() {
-        fs::create_dir_all(parent).doing("make the directory", parent)?;
-    }
-    if fs::symlink_metadata(&place).is_ok_and(|found| found.is_symlink()) {
-        fs::remove_file(&place).doing("replace the link", &place)?;
-    }
-    Ok(place)
+    write::remove_empty(root, path.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
     use super::*;
 
     fn path(text: &str) -> TreePath {
@@ -147,7 +112,7 @@ mod tests {
         let (folder, outside) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("another"));
         symlink(outside.path(), folder.path().join("out")).expect("links");
         let refusal = put(folder.path(), &path("out/x"), b"x", None).expect_err("leads outside").to_string();
-        assert_eq!(refusal, "`out/x` is behind the symbolic link `out`, which may lead elsewhere");
+        assert!(refusal.ends_with("/out` is a symbolic link, and autonomy does not write through links"), "{refusal}");
         assert!(look(folder.path(), &path("out/x")).is_err() && delete(folder.path(), &path("out/x")).is_err());
         assert_eq!(fs::read_dir(outside.path()).expect("is there").count(), 0);
     }

@@ -39,10 +39,10 @@ pub(super) fn is_guess(kind: &str) -> bool {
     [assigned::KIND, "url-password", "authorization", "curl-user"].contains(&kind)
 }
 
-/// The first two bytes of what is found by other means than a prefix; a second byte of 0 stands for any.
-pub(super) const OTHER_PAIRS: [[u8; 2]; 18] = [
-    *b"--", *b"-u", *b":/", *b":\0", *b"=\0", *b">\0", *b",\0", *b"ey", *b"au", *b"Au", *b"AU", *b"be", *b"Be", *b"BE", *b".a",
-    *b"_m", *b"Q~", *b"|\0",
+/// What begins or announces that which is found by other means than a prefix.
+pub(super) const BEGINNINGS: [&[u8]; 19] = [
+    b"---", b"-u ", b"--u", b"://", b":", b"=", b">", b",", b"|", b"eyJ", b"aut", b"Aut", b"AUT", b"bea", b"Bea", b"BEA", b".at",
+    b"_mm", b"Q~",
 ];
 
 /// The secret that begins, or is announced, at `at`: its kind and the bytes to hide. What lies before `edge` is hidden

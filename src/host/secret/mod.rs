@@ -18,7 +18,7 @@ pub use rules::{Issuer, issuers};
 pub use scan::{Finding, MARKERS, lines, scan};
 pub use stream::Stream;
 
-use crate::host::environment::Environment;
+use crate::host::{environment::Environment, secret::rules::Beginnings};
 
 /// The shortest value of a variable that is hidden; shorter ones would hide words.
 pub const SHORTEST: usize = 8;
@@ -30,8 +30,8 @@ const MARK: &str = "[redacted:";
 pub struct Secrets {
     /// The variables' names and values, the longest value first.
     values: Vec<(String, String)>,
-    /// The two bytes that anything to hide can begin with, as a set: bit `first * 256 + second`.
-    pairs: Box<[u64; 1024]>,
+    /// What anything to hide can begin with.
+    beginnings: Beginnings,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -72,22 +72,12 @@ impl Secrets {
             }
         }
         all.sort_by(|left, right| right.1.len().cmp(&left.1.len()).then_with(|| left.cmp(right)));
-        let mut pairs = Box::new(rules::PAIRS);
-        let mut add = |first: u8, second: u8| {
-            let pair = usize::from(first) << 8 | usize::from(second);
-            pairs[pair >> 6] |= 1 << (pair & 63);
-        };
-        for [first, second] in form::OTHER_PAIRS {
-            match second {
-                0 => (0..=255).for_each(|second| add(first, second)),
-                second => add(first, second),
-            }
+        let mut beginnings = Beginnings::of_tokens();
+        let values = all.iter().map(|(_, value)| value.as_bytes());
+        for bytes in form::BEGINNINGS.into_iter().chain([MARK.as_bytes()]).chain(values) {
+            beginnings.add(bytes);
         }
-        add(b'[', b'r');
-        for (_, value) in &all {
-            add(value.as_bytes()[0], value.as_bytes()[1]);
-        }
-        Self { values: all, pairs }
+        Self { values: all, beginnings }
     }
 
     /// `text` with every secret replaced by `[redacted:<kind>]`; borrowed when there is none.
@@ -166,7 +156,9 @@ impl Secrets {
 
     fn collect<'a>(&'a self, text: &[u8], edge: usize, from: usize, finds: &mut Vec<Find<'a>>) {
         let (mut edge, mut at) = (edge, from);
-        while let Some(skipped) = text.get(at..).and_then(|rest| rest.windows(2).position(|pair| self.may_begin(pair))) {
+        while let Some(skipped) =
+            text.get(at..).and_then(|rest| rest.array_windows().position(|three| self.beginnings.hold(*three)))
+        {
             at += skipped;
             if let Some(find) = self.find(text, edge, at) {
                 // A password is announced before it begins; what lies between may hold something to hide as well.
@@ -180,11 +172,6 @@ impl Secrets {
                 at += self.mark(&text[at..]).unwrap_or(1);
             }
         }
-    }
-
-    fn may_begin(&self, pair: &[u8]) -> bool {
-        let pair = usize::from(pair[0]) << 8 | usize::from(pair[1]);
-        self.pairs[pair >> 6] >> (pair & 63) & 1 == 1
     }
 
     fn find(&self, text: &[u8], edge: usize, at: usize) -> Option<Find<'_>> {

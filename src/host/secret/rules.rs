@@ -668,15 +668,54 @@ fn has_digit_and_capital(body: &[u8]) -> bool {
     body.iter().any(u8::is_ascii_digit) && body.iter().any(u8::is_ascii_uppercase)
 }
 
-/// The first two bytes of every form, as a set: bit `first * 256 + second`.
-pub(super) const PAIRS: [u64; 1024] = pairs();
+/// Three bytes that something may begin with, as a set: each stands for a bit, and a few share one. What is not in it is stepped
+/// over at once.
+#[derive(Clone)]
+pub(super) struct Beginnings(Box<[u64; 1024]>);
 
-const fn pairs() -> [u64; 1024] {
+impl Beginnings {
+    /// Those of the table.
+    pub(super) fn of_tokens() -> Self {
+        Self(Box::new(BEGINNINGS))
+    }
+
+    /// Adds what begins with `bytes`, of which at most three count.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        match *bytes {
+            [] => {}
+            [first] => (0..=255).for_each(|second| self.add(&[first, second])),
+            [first, second] => (0..=255).for_each(|third| self.add(&[first, second, third])),
+            [first, second, third, ..] => {
+                let bit = bit(first, second, third);
+                self.0[bit >> 6] |= 1 << (bit & 63);
+            }
+        }
+    }
+
+    /// Whether something may begin with these three bytes.
+    pub(super) fn hold(&self, three: [u8; 3]) -> bool {
+        let bit = bit(three[0], three[1], three[2]);
+        self.0[bit >> 6] >> (bit & 63) & 1 == 1
+    }
+}
+
+const fn bit(first: u8, second: u8, third: u8) -> usize {
+    ((first as usize) << 8 | second as usize) ^ (third as usize * 37)
+}
+
+const BEGINNINGS: [u64; 1024] = beginnings();
+
+const fn beginnings() -> [u64; 1024] {
     let (mut set, mut place) = ([0; 1024], 0);
     while place < COUNT {
         let prefix = at(ORDER[place]).prefix.as_bytes();
-        let pair = (prefix[0] as usize) << 8 | prefix[1] as usize;
-        set[pair >> 6] |= 1 << (pair & 63);
+        // After a prefix of two bytes any third may come.
+        let (mut third, last) = if prefix.len() > 2 { (prefix[2] as usize, prefix[2] as usize) } else { (0, 255) };
+        while third <= last {
+            let bit = ((prefix[0] as usize) << 8 | prefix[1] as usize) ^ (third * 37);
+            set[bit >> 6] |= 1 << (bit & 63);
+            third += 1;
+        }
         place += 1;
     }
     set

@@ -17,6 +17,7 @@ pub mod log;
 pub mod mend;
 pub mod overview;
 pub mod pages;
+pub mod place;
 pub mod publish;
 pub mod record;
 pub mod retire;

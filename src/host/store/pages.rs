@@ -17,6 +17,7 @@ use crate::{
             bytes, holdings, layout,
             ledger::Ledger,
             overview::Overview,
+            place::Place,
             write::{self, Durability},
         },
         template::Templates,
@@ -81,8 +82,7 @@ pub fn name_for_shells(ledger: &Ledger<'_>) {
     let root = Folder::of(ledger, session).root;
     let written = variables(&root, session).and_then(|variables| {
         let lines: Vec<String> = variables.iter().map(|(name, value)| Shell::Sh.set(name, value) + "\n").collect();
-        let path = write::prepare_below(&root, &environment_file(session))?;
-        write::replace(&path, lines.concat().as_bytes(), Durability::Derived)
+        Place::make_way(&root, environment_file(session))?.replace(lines.concat().as_bytes(), Durability::Derived)
     });
     if let Err(error) = written {
         ledger.workspace().notice(format!("session_env.sh was not written: {error}"));
@@ -220,8 +220,7 @@ impl Folder {
         // What people wrote is safe before the page that they wrote it into is replaced.
         keep_peoples_text(&kept, block, &updated.text)?;
         if there.as_ref() != Some(&updated.text) {
-            let place = write::prepare_below(&self.root, &relative)?;
-            write::replace(&place, updated.text.as_bytes(), Durability::Rendered)?;
+            Place::make_way(&self.root, &relative)?.replace(updated.text.as_bytes(), Durability::Rendered)?;
         }
         Ok(())
     }
@@ -235,8 +234,7 @@ impl Folder {
         if there == Some(rendered) || (there.is_none() && waits(ledger, relative)) {
             return Ok(());
         }
-        let place = write::prepare_below(&self.root, relative)?;
-        write::replace(&place, rendered.as_bytes(), Durability::Rendered)
+        Place::make_way(&self.root, relative)?.replace(rendered.as_bytes(), Durability::Rendered)
     }
 }
 

@@ -19,7 +19,9 @@ use crate::{
             ledger::Ledger,
             lock::CloneLock,
             log::Log,
-            pages, sealed,
+            pages,
+            place::{Place, Stands},
+            sealed,
             write::{self, Durability},
         },
         workspace::Workspace,
@@ -271,13 +273,13 @@ fn place(ledger: &Ledger<'_>, intent: &Intent) -> Result<()> {
 fn write_records(ledger: &Ledger<'_>, records: &BTreeMap<String, Digest>) -> Result<()> {
     for (path, committed) in records {
         let Some(known) = ledger.state().records.get(path) else { continue };
-        let place = write::inside(ledger.workspace().root(), path)?;
-        let there = write::read_capped(&place, bytes::CAP)?.map(Digest::of);
+        let Some(place) = Place::below(ledger.workspace().root(), path)? else { continue };
+        let there = place.read(bytes::CAP)?.map(Digest::of);
         if there.as_ref() == Some(&known.file)
             && there.as_ref() != Some(committed)
             && let Some(content) = ledger.kept(committed)?
         {
-            write::replace(&place, &content, Durability::Derived)?;
+            place.replace(&content, Durability::Derived)?;
         }
     }
     Ok(())
@@ -293,9 +295,9 @@ fn place_sealed(ledger: &Ledger<'_>, parent: Option<&Oid>, commit: &Oid) -> Resu
             Some(parent) => git.side_at(parent, &path)?,
             None => None,
         };
-        let place = write::prepare_below(workspace.root(), &path.to_string())?;
-        if before.is_none() && !place.exists() {
-            write::replace(&place, &git.blob_bytes(&side.oid)?, Durability::Derived)?;
+        let place = Place::make_way(workspace.root(), path.as_bytes())?;
+        if before.is_none() && place.stands()? == Stands::Nothing {
+            place.replace(&git.blob_bytes(&side.oid)?, Durability::Derived)?;
         }
     }
     Ok(())

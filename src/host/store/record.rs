@@ -14,6 +14,7 @@ use crate::{
             bytes, layout,
             ledger::Ledger,
             overview::Overview,
+            place::Place,
             write::{self, Durability},
         },
         workspace::Workspace,
@@ -161,13 +162,13 @@ pub fn apply(ledger: &Ledger<'_>) -> Result<()> {
     failpoint::reach("record.apply").doing("write the records of", &directory)?;
     let root = ledger.workspace().root();
     for (path, record) in waiting {
-        let place = write::prepare_below(root, path)?;
-        let there = write::read_capped(&place, bytes::CAP)?.map(Digest::of);
+        let place = Place::make_way(root, path)?;
+        let there = place.read(bytes::CAP)?.map(Digest::of);
         let ours = there.as_ref().is_none_or(|digest| record.earlier.contains(digest));
         if ours && there.as_ref() != Some(&record.file) {
             let content = bytes::get(&directory, &record.file)?
                 .ok_or_else(|| Refusal::environment(format!("the bytes of `{path}` are gone from beside the log")))?;
-            write::replace(&place, &content, Durability::Derived)?;
+            place.replace(&content, Durability::Derived)?;
         }
     }
     failpoint::reach("record.applied").doing("write the records of", &directory)?;
@@ -179,8 +180,7 @@ pub fn apply(ledger: &Ledger<'_>) -> Result<()> {
 /// # Errors
 /// Fails when the file cannot be written.
 pub fn put_back(ledger: &Ledger<'_>, path: &str, content: &[u8]) -> Result<()> {
-    let place = write::prepare_below(ledger.workspace().root(), path)?;
-    write::replace(&place, content, Durability::Synced)
+    Place::make_way(ledger.workspace().root(), path)?.replace(content, Durability::Synced)
 }
 
 /// Remembers that everything up to the last event is in place.

@@ -13,7 +13,8 @@ use crate::{
         store::{
             bytes, layout,
             ledger::{self, Target},
-            write,
+            place::{Place, Stands},
+            write::{self, Durability},
         },
         workspace::Workspace,
     },
@@ -195,11 +196,11 @@ pub fn pin_name(session: &SessionId) -> String {
 /// Fails when a file cannot be written.
 pub fn place(workspace: &Workspace, directory: &std::path::Path, files: &[(String, Digest)]) -> Result<()> {
     for (file, digest) in files {
-        let path = write::prepare_below(workspace.root(), file)?;
-        if !path.exists()
+        let place = Place::make_way(workspace.root(), file)?;
+        if place.stands()? == Stands::Nothing
             && let Some(content) = bytes::get(directory, digest)?
         {
-            write::replace(&path, &content, write::Durability::Derived)?;
+            place.replace(&content, Durability::Derived)?;
         }
     }
     Ok(())

@@ -15,7 +15,9 @@ use crate::{
             bytes, layout,
             ledger::Ledger,
             lock::CloneLock,
-            pages, publish, record, rollbacks, snapshots,
+            pages,
+            place::Place,
+            publish, record, rollbacks, snapshots,
             write::{self, Durability},
         },
     },
@@ -205,8 +207,7 @@ fn missing(ledger: &Ledger<'_>, path: &str, known: &RecordState, said: &mut Said
         return leave(holder.to_string());
     }
     let Some(content) = ledger.kept(&known.file)? else { return Ok(Vec::new()) };
-    let place = write::prepare_below(workspace.root(), path)?;
-    write::replace(&place, &content, Durability::Derived)?;
+    Place::make_way(workspace.root(), path)?.replace(&content, Durability::Derived)?;
     said.back.push(path.to_owned());
     Ok(Vec::new())
 }

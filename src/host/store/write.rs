@@ -1,31 +1,20 @@
-//! Writing whole files: temporary file in the same directory, sync where a promise rests on it, rename.
+//! Whole files by their paths: written anew, read up to a cap, taken away; and the directories that they lie in.
 //!
-//! Never through a symbolic link below the given root: a link in the way is refused, because it may lead out of the repository.
+//! What lies in the work tree, where others may put links, is written through [`Place`].
 
 use std::{
     fs::{self, File},
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
+pub use crate::host::store::place::Durability;
 use crate::{
-    host::{Doing, Error, Result, failpoint},
+    host::{
+        Doing, Error, Result, failpoint,
+        store::place::{Place, Stands, TEMPORARY, too_large},
+    },
     model::refusal::Refusal,
 };
-
-/// Whether a promise rests on the bytes being on the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// They are on the disk when the call returns.
-    Synced,
-    /// They can be made again.
-    Derived,
-    /// They can be made again, and an empty file in their place would be noticed.
-    Rendered,
-}
-
-/// How the name of a temporary file begins; its writer's process number follows.
-const TEMPORARY: &str = ".autonomy-";
 
 /// Makes `directory` and its parents, and syncs the parent of each that is new.
 ///
@@ -58,38 +47,7 @@ pub fn sync_directory(directory: &Path) -> Result<()> {
 /// # Errors
 /// Fails when the file system does not allow it; what was there before is then still there.
 pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let prefix = format!("{TEMPORARY}{}-", std::process::id());
-    // A file that is there keeps its permissions; a new one has what the user's mask leaves.
-    let kept = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.permissions());
-    let usual = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    let mut builder = tempfile::Builder::new();
-    let made = builder.prefix(&prefix).permissions(usual).tempfile_in(directory);
-    let mut temporary = made.doing("make a temporary file in", directory)?;
-    failpoint::reach("write.temporary").doing("write", path)?;
-    temporary.as_file_mut().write_all(content).doing("write", path)?;
-    if let Some(permissions) = kept {
-        temporary.as_file().set_permissions(permissions).doing("set the permissions of", path)?;
-    }
-    if durability == Durability::Synced {
-        temporary.as_file().sync_data().doing("sync", path)?;
-    }
-    failpoint::reach("write.rename").doing("write", path)?;
-    if durability == Durability::Rendered && exchange(temporary.path(), path) {
-        return Ok(());
-    }
-    temporary.persist(path).map_err(|failed| failed.error).doing("write", path)?;
-    if durability == Durability::Synced {
-        sync_directory(directory)?;
-    }
-    Ok(())
-}
-
-/// Puts a temporary file in the place of another, which takes its name and goes with it. A file system that is told to
-/// rename over a file may first write the new content to the disk; it does not when two files change names.
-fn exchange(temporary: &Path, path: &Path) -> bool {
-    let here = rustix::fs::CWD;
-    rustix::fs::renameat_with(here, temporary, here, path, rustix::fs::RenameFlags::EXCHANGE).is_ok()
+    Place::at(path)?.put(content, durability)
 }
 
 /// Removes the temporary files in `directory` whose writers are gone: git would show them to the user.
@@ -106,18 +64,6 @@ pub fn sweep(directory: &Path) {
             fs::remove_file(entry.path()).ok();
         }
     }
-}
-
-/// The path of `relative` below `root`, after making its directories; refuses a symbolic link on the way or at its end.
-///
-/// # Errors
-/// Refuses links and paths that leave `root`; fails when directories cannot be made.
-pub fn prepare_below(root: &Path, relative: &str) -> Result<PathBuf> {
-    let path = inside(root, relative)?;
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).doing("make the directory", parent)?;
-    }
-    Ok(path)
 }
 
 /// The path of `relative` below `root`; refuses a symbolic link on the way or at its end.
@@ -165,13 +111,7 @@ pub fn read_capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
         return Err(Refusal::environment(format!("`{}` is not a plain file", path.display())).into());
     }
     if found.len() > cap {
-        return Err(Refusal::usage(format!(
-            "`{}` has {} bytes, more than the {cap} that such a file may have",
-            path.display(),
-            found.len()
-        ))
-        .hint("make it smaller; nothing was changed")
-        .into());
+        return Err(too_large(path, found.len(), cap));
     }
     match fs::read(path) {
         Ok(content) => Ok(Some(content)),
@@ -198,11 +138,26 @@ pub fn remove_file(path: &Path) -> Result<()> {
 /// # Errors
 /// Refuses links and paths that leave `root`; fails when the file cannot be removed.
 pub fn remove(root: &Path, relative: &str) -> Result<()> {
-    let path = inside(root, relative)?;
-    remove_file(&path)?;
-    for parent in path.ancestors().skip(1).take_while(|parent| *parent != root) {
-        // Only an empty directory can be removed so; a full one stays.
-        if fs::remove_dir(parent).is_err() {
+    let Some(place) = Place::below(root, relative)? else { return Ok(()) };
+    failpoint::reach("write.remove").doing("remove", place.path())?;
+    match place.stands()? {
+        Stands::Nothing => {}
+        Stands::Link => return inside(root, relative).map(drop),
+        Stands::File(_) | Stands::Other => place.remove()?,
+    }
+    failpoint::reach("write.removed").doing("remove", place.path())?;
+    remove_empty(root, relative)
+}
+
+/// Takes the directories away that `relative` lies in below `root`, from the innermost, as long as they are empty.
+///
+/// # Errors
+/// Refuses links and paths that leave `root`.
+pub fn remove_empty(root: &Path, relative: impl AsRef<[u8]>) -> Result<()> {
+    let mut path = relative.as_ref();
+    while let Some(slash) = path.iter().rposition(|&byte| byte == b'/') {
+        path = &path[..slash];
+        if !Place::below(root, path)?.is_some_and(|place| place.remove_if_empty()) {
             break;
         }
     }
@@ -251,8 +206,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary directory");
         std::os::unix::fs::symlink("/etc", folder.path().join("tasks")).expect("a link");
         for bad in ["tasks/x.md", "../x", "a//b", "./a"] {
-            assert!(prepare_below(folder.path(), bad).is_err(), "{bad} was taken");
+            assert!(inside(folder.path(), bad).is_err(), "{bad} was taken");
+            assert!(Place::make_way(folder.path(), bad).is_err(), "{bad} was taken");
         }
-        assert!(prepare_below(folder.path(), "a/b.md").is_ok());
+        assert!(Place::make_way(folder.path(), "a/b.md").is_ok());
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         Result,
         store::{
             exclude,
+            place::Place,
             write::{self, Durability},
         },
         workspace::Workspace,
@@ -172,10 +173,7 @@ impl Change {
                     return Err(Refusal::conflict(format!("`{path}` was changed in the meantime")).retryable().into());
                 }
                 match &self.after {
-                    Some(text) => {
-                        let target = write::prepare_below(workspace.root(), path)?;
-                        write::replace(&target, text.as_bytes(), Durability::Synced)
-                    }
+                    Some(text) => Place::make_way(workspace.root(), path)?.replace(text.as_bytes(), Durability::Synced),
                     None => write::remove(workspace.root(), path),
                 }
             }

@@ -10,7 +10,10 @@ use crate::{
     host::{
         Result,
         settings::{self, REPOSITORY_FILE},
-        store::write::{self, Durability},
+        store::{
+            place::Place,
+            write::{self, Durability},
+        },
         workspace::Workspace,
     },
     model::{
@@ -203,8 +206,7 @@ pub fn set(workspace: &Workspace, request: &SetRequest) -> Result<SetOutcome> {
     workspace.settings_with(layer, &text)?;
     match request.whose {
         Whose::Repository => {
-            let target = write::prepare_below(workspace.root(), REPOSITORY_FILE)?;
-            write::replace(&target, text.as_bytes(), Durability::Synced)?;
+            Place::make_way(workspace.root(), REPOSITORY_FILE)?.replace(text.as_bytes(), Durability::Synced)?;
         }
         Whose::User => settings::write_user(&path, &text)?,
     }
