@@ -26,6 +26,8 @@ pub enum CheckpointKind {
     Task,
     /// A milestone was reached.
     Milestone,
+    /// Work was about to begin that changes much at once.
+    Migration,
     /// An agent's memory was about to be compacted.
     Compaction,
     /// Half an hour of work had passed.
@@ -46,6 +48,7 @@ impl CheckpointKind {
             Self::Manual => "manual",
             Self::Task => "task",
             Self::Milestone => "milestone",
+            Self::Migration => "migration",
             Self::Compaction => "compaction",
             Self::Tick => "tick",
             Self::End => "end",

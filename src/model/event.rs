@@ -12,6 +12,7 @@ use crate::model::{
     actor::Actor,
     change::Change,
     checkpoint::CheckpointKind,
+    figure::Figure,
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, NoteId, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
     intent::{Intent, Settlement},
     refusal::Refusal,
@@ -468,6 +469,9 @@ pub enum Fact {
         /// The last lines of what it printed, when it is not green.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<String>,
+        /// The figure that it measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        figure: Option<Figure>,
         /// The attempt that it judged.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<StepId>,

@@ -15,6 +15,7 @@ pub mod conversion;
 pub mod decision;
 pub mod document;
 pub mod event;
+pub mod figure;
 pub mod finding;
 pub mod guard;
 pub mod holdings;

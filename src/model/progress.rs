@@ -47,7 +47,7 @@ impl Piece {
             return None;
         }
         let usual = match task.kind {
-            TaskKind::Task => USUAL,
+            TaskKind::Task | TaskKind::Migration => USUAL,
             TaskKind::Milestone => SIGHT,
         };
         let weight = task.estimate.filter(|estimate| *estimate > Lapse::default()).unwrap_or(usual);
@@ -109,7 +109,7 @@ pub fn headway(pieces: impl IntoIterator<Item = Piece>, active: Lapse) -> Option
     for piece in pieces {
         let weight = piece.weight.0.as_millis();
         let (over, count) = match piece.kind {
-            TaskKind::Task => (&mut done, &mut tasks),
+            TaskKind::Task | TaskKind::Migration => (&mut done, &mut tasks),
             TaskKind::Milestone => (&mut reached, &mut milestones),
         };
         *count += 1;

@@ -14,7 +14,7 @@ pub use crate::model::state::entry::{
     TaskState, Tested,
 };
 use crate::model::{
-    event::{Event, FORMAT, Fact, TIMED_OUT, genesis},
+    event::{Event, FORMAT, Fact, TIMED_OUT, Verdict, genesis},
     id::{ClientId, DecisionId, Digest, GateName, Oid, QuestionId, TaskId},
     intent::{Intent, Settlement},
     plan::progress::Progress as Headway,
@@ -330,9 +330,11 @@ impl State {
                 self.intents.insert(seq, intent.clone());
             }
             Fact::IntentSettled { intent, outcome } => self.settle(*intent, outcome, at),
-            Fact::GateRan { gate, declaration, tree, verdict, took, .. } => {
+            Fact::GateRan { gate, declaration, tree, verdict, took, figure, .. } => {
+                let before = self.gates.get(gate).filter(|known| known.declaration == *declaration);
+                let first = before.and_then(|known| known.first).or(figure.filter(|_| *verdict == Verdict::Green));
                 let state =
-                    GateState { at, declaration: declaration.clone(), tree: tree.clone(), verdict: *verdict, took: *took };
+                    GateState { at, declaration: declaration.clone(), tree: tree.clone(), verdict: *verdict, took: *took, first };
                 self.gates.insert(gate.clone(), state);
             }
             Fact::TaskTested { task, declaration, tree, verdict } => {

@@ -24,7 +24,7 @@ use crate::{
         refusal::Refusal,
         rollback::{RollbackPlan, Scope},
         secret::Leak,
-        task::TaskKind,
+        task::{Task, TaskKind},
         time::Timestamp,
     },
     ops::time::{
@@ -38,7 +38,7 @@ use crate::{
 /// # Errors
 /// Fails when the work tree cannot be read or git cannot be written.
 pub(in crate::run) fn snapshot(transaction: &mut Transaction<'_>, task: &TaskId) -> Result<Prepared> {
-    take(transaction, CheckpointKind::Edge, task, String::new(), "edge of an attempt")
+    take(transaction, CheckpointKind::Edge, Some(task), String::new(), "edge of an attempt")
 }
 
 /// Takes the checkpoint of a finished task and of the milestones that are reached by it: a tag.
@@ -55,21 +55,64 @@ pub(in crate::run) fn checkpoint(
     Ok(taken.checkpoint.name.ok_or_else(|| Refusal::environment("the checkpoint got no name"))?)
 }
 
-/// Takes the snapshot that is due while an attempt goes on, if one is; `begun` is when the attempt did. An attempt never ends
-/// because none can be taken: the time is counted anew then. Hands back from when on it is counted.
-pub(in crate::run) fn tick(transaction: &mut Transaction<'_>, task: &TaskId, begun: Timestamp) -> Timestamp {
-    let workspace = transaction.workspace();
-    workspace.hear_of_changes();
-    let (now, Ok(settings)) = (workspace.clock().now(), workspace.settings()) else { return begun };
-    let state = transaction.state();
-    let last = [&state.checkpoints, &state.snapshots].map(|taken| taken.entries.back().map(|taken| taken.at));
-    let Some(kind) = due(now, begun, last, &settings.checkpoints) else { return begun };
-    transaction.tick();
-    match take(transaction, kind, task, String::new(), "while work went on") {
-        Ok(_) => begun,
-        Err(error) => {
-            workspace.notice(format!("no snapshot could be taken while work went on: {error}"));
-            now
+/// Takes the snapshot before the first attempt at a task: with a tag when the task changes much at once.
+///
+/// # Errors
+/// As [`snapshot`].
+pub(in crate::run) fn snapshot_before(transaction: &mut Transaction<'_>, task: &Task) -> Result<Prepared> {
+    match task.kind {
+        TaskKind::Migration => {
+            let title = format!("before {}", task.title);
+            take(transaction, CheckpointKind::Migration, Some(&task.id), title.clone(), &title)
+        }
+        TaskKind::Task | TaskKind::Milestone => snapshot(transaction, &task.id),
+    }
+}
+
+/// When snapshots are due while something goes on.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::run) struct Pace {
+    begun: Timestamp,
+    rests_until: Timestamp,
+}
+
+impl Pace {
+    /// Counted from now on.
+    pub(in crate::run) fn from(now: Timestamp) -> Self {
+        Self { begun: now, rests_until: now }
+    }
+
+    /// Takes the snapshot that is due, if one is and anything differs from the last one. Nothing ends because none can be
+    /// taken: it is tried again later.
+    pub(in crate::run) fn keep(&mut self, transaction: &mut Transaction<'_>, task: Option<&TaskId>) {
+        let workspace = transaction.workspace();
+        workspace.hear_of_changes();
+        let (now, Ok(settings)) = (workspace.clock().now(), workspace.settings()) else { return };
+        if now < self.rests_until {
+            return;
+        }
+        let state = transaction.state();
+        let last = [&state.checkpoints, &state.snapshots].map(|taken| taken.entries.back());
+        let Some(kind) = due(now, self.begun, last.map(|taken| taken.map(|taken| taken.at)), &settings.checkpoints) else {
+            return;
+        };
+        let [tagged, light] = last;
+        let newest =
+            if kind == CheckpointKind::Tick { tagged } else { tagged.into_iter().chain(light).max_by_key(|taken| taken.seq) };
+        let is_new = |tree: Oid| newest.is_none_or(|taken| taken.evidence != tree);
+        let tree = workspace.git().and_then(|git| git.tree_outside_claude(workspace.environment()));
+        let taken = tree.map(is_new).and_then(|is_new| {
+            transaction.tick();
+            let summary = "while work went on";
+            if is_new { take(transaction, kind, task, String::new(), summary).map(Some) } else { Ok(None) }
+        });
+        match taken {
+            Ok(Some(_)) => {}
+            Ok(None) => self.rests_until = now.after(settings.checkpoints.interval),
+            Err(error) => {
+                workspace.notice(format!("no snapshot could be taken while work went on: {error}"));
+                self.rests_until = now.after(settings.checkpoints.interval);
+            }
         }
     }
 }
@@ -85,14 +128,11 @@ fn reached_with(holdings: &Holdings, task: &TaskId) -> Vec<TaskId> {
 fn take(
     transaction: &mut Transaction<'_>,
     kind: CheckpointKind,
-    task: &TaskId,
+    task: Option<&TaskId>,
     title: String,
     summary: &str,
 ) -> Result<Prepared> {
-    checkpoint::take(
-        transaction,
-        Asking { kind, title, summary: summary.to_owned(), task: Some(task.clone()), reached: Vec::new() },
-    )
+    checkpoint::take(transaction, Asking { kind, title, summary: summary.to_owned(), task: task.cloned(), reached: Vec::new() })
 }
 
 /// What differs between two snapshots outside `.claude/`.

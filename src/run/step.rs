@@ -52,7 +52,7 @@ use crate::{
             Agent, Attempt, Conclusion,
             record::{Recorder, steps_of_changes},
         },
-        edge,
+        edge::{self, Pace},
     },
 };
 
@@ -134,8 +134,10 @@ impl<'a, 't> Stage<'a, 't> {
     /// Waits, and wakes early when it is told to stop.
     pub(in crate::run) fn wait(&mut self, until: Timestamp) -> Result<()> {
         self.say(&format!("waiting until {} for the usage limit to end", until.second()));
+        let mut pace = Pace::from(self.workspace().clock().now());
         while self.workspace().clock().now() < until {
             self.listen()?;
+            pace.keep(&mut self.transaction, None);
             if self.transaction.state().run.as_ref().is_some_and(|run| run.stop_asked) {
                 return Ok(());
             }
@@ -179,7 +181,13 @@ impl<'a, 't> Stage<'a, 't> {
             }
             self.failing.clear();
         }
-        let before = edge::snapshot(&mut self.transaction, task)?;
+        let before = match current {
+            None => edge::snapshot_before(&mut self.transaction, &held.task)?,
+            Some(_) => edge::snapshot(&mut self.transaction, task)?,
+        };
+        if let Some(name) = &before.checkpoint.name {
+            self.say(&format!("checkpoint {name}"));
+        }
         let step = StepId::new(format!("{}-{}", self.transaction.at().stamp(), workspace.clock().suffix(6)?))?;
         let known = current.and_then(|current| current.client.clone()).filter(|client| self.used.contains_key(client));
         let client = match &known {
@@ -276,7 +284,7 @@ impl<'a, 't> Stage<'a, 't> {
             overhear: Some(&overhear),
         };
         let (transaction, tell, stop, step) = (&mut self.transaction, &mut self.tell, self.stop, work.step);
-        let mut begun = workspace.clock().now();
+        let mut pace = Pace::from(workspace.clock().now());
         self.agent.attempt(&attempt, &mut |signal| {
             match signal {
                 Signal::Started(mark) => {
@@ -296,7 +304,7 @@ impl<'a, 't> Stage<'a, 't> {
                 Signal::Retrying { attempt, .. } => tell(&format!("  the model's server does not answer; try {attempt}")),
                 Signal::Beat => {
                     heed(transaction, stop)?;
-                    begun = edge::tick(transaction, work.task, begun);
+                    pace.keep(transaction, Some(work.task));
                 }
                 Signal::Client(_) | Signal::Usage(_) => {}
             }

@@ -16,7 +16,10 @@ use crate::{
         setup::in_force,
         work::{board::Board, task::import},
     },
-    run::step::{NAP, Stage},
+    run::{
+        edge::Pace,
+        step::{NAP, Stage},
+    },
 };
 
 /// What a run that waits for tasks keeps an eye on.
@@ -58,9 +61,12 @@ impl Stage<'_, '_> {
             watching.seq = self.transaction.state().seq;
             self.say("waiting for a task that may be started; Ctrl-C or `autonomy stop` ends it");
         }
+        let mut pace = Pace::from(self.workspace().clock().now());
         loop {
             let noticed = watching.watch.wait(NAP);
             self.listen()?;
+            // A person may be at work meanwhile.
+            pace.keep(&mut self.transaction, None);
             let state = self.transaction.state();
             if state.is_ended() {
                 return Ok(Some(Ending::Stopped));

@@ -1,6 +1,7 @@
 //! `autonomy run` with recordings: what it commits, what it leaves alone, and how it goes on after it was killed.
 
 mod endings;
+mod figures;
 mod hooks;
 mod milestones;
 mod parking;

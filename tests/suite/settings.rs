@@ -21,6 +21,7 @@ const SHOWN: [(&str, &str); 34] = [
     ("checkpoints.tag_interval", "tests/suite/settings.rs"),
     ("checkpoints.tags_for_automatic", "tests/suite/settings.rs"),
     ("gates.<name>.command", "tests/suite/settings.rs"),
+    ("gates.<name>.figure", "tests/suite/run/figures.rs"),
     ("gates.<name>.kind", "tests/suite/settings.rs"),
     ("gates.<name>.needed", "tests/suite/settings.rs"),
     ("gates.<name>.timeout", "tests/suite/settings.rs"),

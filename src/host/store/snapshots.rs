@@ -71,6 +71,7 @@ fn is_tag(kind: CheckpointKind) -> bool {
         CheckpointKind::Manual
         | CheckpointKind::Task
         | CheckpointKind::Milestone
+        | CheckpointKind::Migration
         | CheckpointKind::Compaction
         | CheckpointKind::Tick
         | CheckpointKind::End => true,

@@ -99,6 +99,7 @@ impl World {
             exit: None,
             took,
             output: None,
+            figure: None,
             step,
         });
     }

@@ -123,6 +123,9 @@ pub struct Gate {
     pub kind: GateKind,
     /// Whether work counts as done only when this gate is green.
     pub needed: bool,
+    /// The words before a number that it prints: the gate is red when that is more than 20 % larger than at first in the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figure: Option<String>,
 }
 
 /// What a green gate proves.
@@ -313,7 +316,13 @@ impl Default for Run {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { command: CommandLine::default(), timeout: Lapse::minutes(10), kind: GateKind::default(), needed: true }
+        Self {
+            command: CommandLine::default(),
+            timeout: Lapse::minutes(10),
+            kind: GateKind::default(),
+            needed: true,
+            figure: None,
+        }
     }
 }
 

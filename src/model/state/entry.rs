@@ -11,6 +11,7 @@ use crate::model::{
     actor::Actor,
     checkpoint::CheckpointKind,
     event::{Continues, SessionOutcome, Verdict},
+    figure::Figure,
     id::{CheckpointName, ClientId, Digest, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
     time::{Lapse, Timestamp},
 };
@@ -233,6 +234,9 @@ pub struct GateState {
     pub verdict: Verdict,
     /// How long it took.
     pub took: Lapse,
+    /// The figure of its first green answer, as it is declared now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Figure>,
 }
 
 /// What came of the commands that a task is tested with.

@@ -141,8 +141,21 @@ pub enum TaskKind {
     /// A piece of work.
     #[default]
     Task,
+    /// A piece of work that changes much at once, such as data, a layout or an interface; a checkpoint is taken before it.
+    Migration,
     /// A point that is reached once everything before it is done and what tests it is green; nobody works on it.
     Milestone,
+}
+
+impl TaskKind {
+    /// Whether somebody works on it.
+    #[must_use]
+    pub fn is_work(self) -> bool {
+        match self {
+            Self::Task | Self::Migration => true,
+            Self::Milestone => false,
+        }
+    }
 }
 
 /// A ruling that only a person can give before work begins.
@@ -326,7 +339,12 @@ fn description(body: &str, title: &str) -> String {
         }
     }
     let first = markdown::lines(&text).find(|line| line.kind != markdown::Kind::Blank);
-    let named = first.filter(|line| line.title().is_some_and(|own| own == markdown::one_line(title))).map(|line| line.range.end);
+    // A title of nothing but `#` reads as the end of its heading.
+    let heading = format!("# {}", markdown::one_line(title));
+    let is_title = |line: &markdown::Line<'_>| {
+        line.title().is_some_and(|own| own == markdown::one_line(title)) || text[line.range.clone()].trim_end() == heading
+    };
+    let named = first.filter(is_title).map(|line| line.range.end);
     text[named.unwrap_or(0)..].trim().to_owned()
 }
 

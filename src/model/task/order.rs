@@ -34,7 +34,7 @@ pub fn blockers<'a>(of: &'a Task, all: &[Standing<'a>]) -> Vec<&'a TaskId> {
 pub fn ready<'a>(all: &[Standing<'a>]) -> Vec<&'a Task> {
     let mut fit: Vec<&Task> = all
         .iter()
-        .filter(|it| *it.progress == Progress::Open && it.task.kind == TaskKind::Task && blockers(it.task, all).is_empty())
+        .filter(|it| *it.progress == Progress::Open && it.task.kind.is_work() && blockers(it.task, all).is_empty())
         .map(|it| it.task)
         .collect();
     fit.sort_by(|left, right| rank(left).cmp(&rank(right)));
@@ -57,7 +57,7 @@ pub fn due<'a>(all: &[Standing<'a>]) -> Vec<&'a Task> {
 fn is_shown(milestone: &Task, all: &[Standing<'_>]) -> bool {
     let work = |it: &Standing<'_>| {
         let belongs = it.task.parent.as_ref() == Some(&milestone.id) || milestone.after.contains(&it.task.id);
-        belongs && it.task.kind == TaskKind::Task && it.progress.is_done()
+        belongs && it.task.kind.is_work() && it.progress.is_done()
     };
     milestone.is_tested() || all.iter().any(work)
 }

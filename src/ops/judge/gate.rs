@@ -16,6 +16,7 @@ use crate::{
     },
     model::{
         event::{Fact, Verdict},
+        figure::Figure,
         id::{Digest, GateName, Oid, StepId, nearest},
         process::Exit,
         quote,
@@ -150,6 +151,9 @@ pub struct Ran {
     pub took: Lapse,
     /// The end of what it printed, when it is not green.
     pub output: Option<String>,
+    /// The figure that it measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<Figure>,
 }
 
 /// Runs gates on the work tree and keeps their answers.
@@ -233,6 +237,7 @@ pub fn judge(
                 exit: Some(0),
                 took: known.took,
                 output: None,
+                figure: None,
             }
         } else {
             let Some(one) = ask(transaction, own, gate, &variables, stop)? else { return Ok(Judged::Stopped) };
@@ -245,6 +250,7 @@ pub fn judge(
                 exit: one.exit,
                 took: one.took,
                 output: one.output.clone(),
+                figure: one.figure,
                 step: step.cloned(),
             }])?;
             tree = workspace.git()?.tree_outside_claude(workspace.environment())?;
@@ -286,6 +292,7 @@ fn ask(
         exit,
         took,
         output,
+        figure: None,
     };
     let finished = match process::run(&program, &mut |_| heed(transaction, stop)) {
         Ok(finished) => finished,
@@ -301,9 +308,27 @@ fn ask(
         Exit::TimedOut => (Verdict::TimedOut, None),
         Exit::Stopped => return Ok(None),
     };
-    let printed = || quote::tail(format!("{}{}", finished.stdout.text(), finished.stderr.text()).trim_end(), KEPT);
-    let output = (verdict != Verdict::Green).then(printed);
-    Ok(Some(answer(verdict, exit, Lapse(finished.lasted), output)))
+    let printed = format!("{}{}", finished.stdout.text(), finished.stderr.text());
+    let took = Lapse(finished.lasted);
+    let told = |said: String| Some(format!("{said}\n{}", quote::tail(printed.trim_end(), KEPT / 2)));
+    let Some(words) = gate.figure.as_ref().filter(|_| verdict == Verdict::Green) else {
+        let output = (verdict != Verdict::Green).then(|| quote::tail(printed.trim_end(), KEPT));
+        return Ok(Some(answer(verdict, exit, took, output)));
+    };
+    let Some(figure) = Figure::read(&printed, words) else {
+        let said = format!("it printed no number after `{words}`, which is its figure");
+        return Ok(Some(answer(Verdict::Broken, exit, took, told(said))));
+    };
+    let known = transaction.state().gates.get(&own.name).filter(|known| known.declaration == declaration(gate));
+    let worse = known.and_then(|known| known.first).and_then(|first| Some((first, figure.regression(first)?)));
+    let judged = match worse {
+        None => answer(Verdict::Green, exit, took, None),
+        Some((first, percent)) => {
+            let said = format!("`{words}` is {figure}, which is {percent} % more than {first} at first in this session");
+            answer(Verdict::Red, exit, took, told(said))
+        }
+    };
+    Ok(Some(Ran { figure: Some(figure), ..judged }))
 }
 
 /// What an answer is bound to besides the tree: the digest of the gate as it is run.

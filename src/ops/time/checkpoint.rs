@@ -178,9 +178,11 @@ impl Asking {
             CheckpointKind::Task | CheckpointKind::Milestone => {
                 standing::read(workspace, session, task.as_ref(), &reached).unwrap_or_default()
             }
-            CheckpointKind::Manual | CheckpointKind::Compaction | CheckpointKind::Tick | CheckpointKind::End => {
-                standing::read(workspace, session, None, &[]).unwrap_or_default()
-            }
+            CheckpointKind::Manual
+            | CheckpointKind::Migration
+            | CheckpointKind::Compaction
+            | CheckpointKind::Tick
+            | CheckpointKind::End => standing::read(workspace, session, None, &[]).unwrap_or_default(),
         };
         let summary = workspace.secrets().redact(&summary).into_owned();
         Asked { kind, title, summary, task, standing, files: Vec::new() }

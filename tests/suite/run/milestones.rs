@@ -1,4 +1,5 @@
-//! How a run reaches milestones: by the evidence of the work before them, and by commands of their own.
+//! How a run reaches milestones: by the evidence of the work before them, and by commands of their own; and the checkpoint
+//! before a migration.
 
 use crate::run::{GREET, log, log_count, reason, stage};
 
@@ -30,4 +31,18 @@ fn a_milestone_whose_test_is_red_is_tried_again_only_after_more_work() {
     assert_eq!(log_count(&sandbox, "task.failed"), 2, "it is not tried again as it is");
     sandbox.write("shipped", "");
     sandbox.autonomy(["task", "done", "Shipped"]).ok();
+}
+
+#[test]
+fn before_a_migration_there_is_a_checkpoint() {
+    let sandbox = stage(GREET, &[]);
+    sandbox.autonomy(["task", "add", "Greet", "--migration"]).ok();
+    sandbox.autonomy(["run"]).ok();
+    let tags = sandbox.git(["tag", "--list", "--sort=refname", "checkpoint-*"]);
+    let tags: Vec<&str> = tags.lines().collect();
+    assert!(tags.len() == 2 && tags.iter().any(|tag| tag.ends_with("-before-greet")), "one before it, one after: {tags:?}");
+    let shown = sandbox.autonomy(["checkpoint", "show", "before Greet", "--json"]).ok().json();
+    assert_eq!(shown["checkpoint"]["kind"], "migration");
+    let before = tags.iter().find(|tag| tag.ends_with("-before-greet")).unwrap();
+    assert!(!sandbox.git(["ls-tree", "-r", "--name-only", before]).contains("greeting.txt"));
 }

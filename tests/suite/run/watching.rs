@@ -95,3 +95,14 @@ fn it_is_bounded_like_any_run() {
     assert!(said.stdout.starts_with("1 done, 0 parked or waiting, 1 attempt in"), "{said}");
     assert_eq!(reason(&sandbox), "out_of_steps");
 }
+
+#[test]
+fn what_a_person_does_while_it_waits_is_kept_in_snapshots_and_nothing_twice() {
+    let sandbox = stage(WRITES, &[]).with("AUTONOMY_CHECKPOINTS__INTERVAL", "1s");
+    sandbox.write("mine.txt", "a person's\n");
+    let mut command = sandbox.command(["watch", "--max-hours", "6s"]);
+    sandbox.run(command.env_remove("AUTONOMY_CLOCK")).ended(6);
+    assert_eq!(log(&sandbox).matches("while work went on").count(), 1, "{}", log(&sandbox));
+    let light = sandbox.git(["for-each-ref", "--format=%(refname)", "refs/autonomy/auto"]);
+    assert_eq!(sandbox.git(["show", &format!("{}:mine.txt", light.trim())]), "a person's");
+}

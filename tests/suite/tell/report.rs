@@ -57,6 +57,7 @@ fn worked() -> (Story, String) {
         exit: None,
         took: Lapse::seconds(3),
         output: None,
+        figure: None,
         step: None,
     };
     story.happens(&[gate(Verdict::Red)]);

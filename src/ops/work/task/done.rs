@@ -54,7 +54,7 @@ pub fn done(workspace: &Workspace, request: &Request) -> Result<Moved> {
                 Reached::No(refusal) => return Err(refusal.into()),
             }
         }
-        TaskKind::Task => finish(&mut transaction, &held.task.id)?,
+        TaskKind::Task | TaskKind::Migration => finish(&mut transaction, &held.task.id)?,
     };
     let commit = commit_for_person(&mut transaction, format!("task done: {}", moved.title));
     Ok(Moved { commit, ..moved })

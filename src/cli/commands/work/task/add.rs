@@ -47,6 +47,9 @@ pub(crate) struct Add {
     /// It is a point to reach, not work
     #[arg(long)]
     milestone: bool,
+    /// It changes much at once; a checkpoint is taken before `run` begins it
+    #[arg(long, conflicts_with = "milestone")]
+    migration: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -64,7 +67,11 @@ impl Add {
             description: self.description,
             priority: self.priority,
             estimate: self.estimate,
-            kind: if self.milestone { TaskKind::Milestone } else { TaskKind::Task },
+            kind: match (self.milestone, self.migration) {
+                (true, _) => TaskKind::Milestone,
+                (false, true) => TaskKind::Migration,
+                (false, false) => TaskKind::Task,
+            },
             after: self.after,
             part_of: self.part_of,
             criteria: self.criteria,
