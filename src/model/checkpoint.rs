@@ -2,6 +2,8 @@
 //!
 //! What a restore needs is never only here: it is in the trees and in the manifest. Nothing here touches a repository.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +72,17 @@ pub fn due(now: Timestamp, begun: Timestamp, last: [Option<Timestamp>; 2], every
     } else {
         None
     }
+}
+
+/// The first of these checkpoints, newest first, at which every gate that had run was green on the checkpoint's own tree, and
+/// those that are red now were among them.
+#[must_use]
+pub fn last_green<'a, T>(red: &BTreeSet<GateName>, newest_first: impl IntoIterator<Item = (&'a Standing, Oid, T)>) -> Option<T> {
+    newest_first.into_iter().find_map(|(standing, tree, found)| {
+        let is_green = |mark: &GateMark| mark.state == GateState::Green && mark.tree.as_ref() == Some(&tree);
+        let knows = |gate: &GateName| standing.gates.iter().any(|mark| mark.gate == *gate);
+        (standing.gates.iter().all(is_green) && red.iter().all(knows)).then_some(found)
+    })
 }
 
 /// How much a snapshot holds.
@@ -252,6 +265,35 @@ mod tests {
         assert_eq!(due(110, None, Some(105)), Some(CheckpointKind::Edge));
         assert_eq!(due(129, Some(125), Some(120)), None, "a tagged one is a light one too");
         assert_eq!(due(130, None, Some(129)), Some(CheckpointKind::Tick));
+    }
+
+    #[test]
+    fn the_last_green_checkpoint_knew_what_is_red_now_and_had_nothing_red_or_stale() {
+        let oid = |digit: &str| Oid::new(digit.repeat(40)).expect("forty digits");
+        let gate = |name: &str| GateName::new(name).expect("a name");
+        let standing = |marks: &[(&str, GateState, &str)]| Standing {
+            gates: marks
+                .iter()
+                .map(|(name, state, tree)| GateMark { gate: gate(name), state: *state, tree: Some(oid(tree)) })
+                .collect(),
+            ..Standing::default()
+        };
+        let (green, red) = (GateState::Green, GateState::Red);
+        let newest_first = [
+            (standing(&[("tests", green, "1"), ("lints", red, "1")]), "1", "one was red"),
+            (standing(&[("tests", green, "9"), ("lints", green, "2")]), "2", "one had seen another tree"),
+            (standing(&[("lints", green, "3")]), "3", "it is not known what the tests said"),
+            (standing(&[("tests", green, "4"), ("lints", green, "4")]), "4", "this"),
+            (standing(&[("tests", green, "5"), ("lints", green, "5")]), "5", "an older one"),
+        ];
+        let of = |names: &[&str]| {
+            let red: BTreeSet<GateName> = names.iter().map(|name| gate(name)).collect();
+            last_green(&red, newest_first.iter().map(|(standing, tree, found)| (standing, oid(tree), *found)))
+        };
+        assert_eq!(
+            (of(&["tests"]), of(&["lints"]), of(&["other"])),
+            (Some("this"), Some("it is not known what the tests said"), None)
+        );
     }
 
     #[test]

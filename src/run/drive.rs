@@ -460,7 +460,10 @@ fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
         };
         let now: Timestamp = stage.transaction.at();
         match advance(&stage.plan, &progress, &outlook, now) {
-            Next::Baseline => stage.baseline()?,
+            Next::Baseline => {
+                let red = stage.baseline()?;
+                stage.retreat(&red)?;
+            }
             Next::Attempt { task, number, .. } => stage.attempt(&task, number, &progress)?,
             Next::Reach { milestone } => stage.reach(&milestone)?,
             Next::Wait { until } => stage.wait(until)?,
@@ -476,7 +479,10 @@ fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
                     Next::Close => stage.close_cut_short(&current)?,
                     Next::Judge => stage.judge(&current, &progress)?,
                     Next::Fail { why } => stage.fail(&current, &why)?,
-                    Next::Park { why } => stage.park(&current, &why)?,
+                    Next::Park { why } => {
+                        stage.park(&current, &why)?;
+                        stage.look_back()?;
+                    }
                     Next::Land => {
                         if let Some(ending) = stage.land(&current)? {
                             return Ok(ending);

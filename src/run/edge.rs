@@ -190,7 +190,7 @@ pub(in crate::run) fn put_aside(transaction: &mut Transaction<'_>, current: &Cur
                 to: current.base.clone(),
                 scope: Scope::Paths { paths: current.own.clone() },
                 summary: "before an unfinished task was put aside".to_owned(),
-                task: current.task.clone(),
+                task: Some(current.task.clone()),
             };
             rollback::go_back(transaction, going)?.safety
         }
@@ -217,5 +217,5 @@ pub(in crate::run) fn bring_back(transaction: &mut Transaction<'_>, task: &TaskI
     let Some(plan) = plan else { return Ok(0) };
     let scope = RollbackPlan::from_json(&plan)?.undoing();
     let summary = "before parked work came back".to_owned();
-    Ok(rollback::go_back(transaction, Going { to: work, scope, summary, task: task.clone() })?.done)
+    Ok(rollback::go_back(transaction, Going { to: work, scope, summary, task: Some(task.clone()) })?.done)
 }

@@ -8,6 +8,7 @@ pub mod drive;
 
 mod edge;
 mod place;
+mod retreat;
 mod step;
 mod verdict;
 mod watch;

@@ -28,7 +28,7 @@ use crate::{
         agent::{self, Outcome, Signal},
         change::{Change, TreePath},
         event::{Fact, Verdict},
-        id::{AgentName, ClientId, Oid, RunId, StepId, TaskId},
+        id::{AgentName, ClientId, GateName, Oid, RunId, StepId, TaskId},
         plan::{
             Plan,
             progress::{Current, Progress},
@@ -70,7 +70,7 @@ pub(in crate::run) struct Stage<'a, 't> {
     pub(in crate::run) gates: Vec<GateInForce>,
     pub(in crate::run) stop: &'t Stop,
     tell: &'t mut dyn FnMut(&str),
-    run: RunId,
+    pub(in crate::run) run: RunId,
     pub(in crate::run) name: AgentName,
     pub(in crate::run) profile: AgentProfile,
     agent: Box<dyn Agent>,
@@ -146,16 +146,18 @@ impl<'a, 't> Stage<'a, 't> {
         Ok(())
     }
 
-    /// Runs the gates once, to know which are red already.
-    pub(in crate::run) fn baseline(&mut self) -> Result<()> {
+    /// Runs the gates once, to know which are red already; hands back those that are needed.
+    pub(in crate::run) fn baseline(&mut self) -> Result<BTreeSet<GateName>> {
         let tell = &mut self.tell;
+        let mut red = BTreeSet::new();
         gate::judge(&mut self.transaction, &self.gates, None, self.stop, &mut |ran| match ran.verdict {
             Verdict::Green => tell(&format!("gate {}: green ({})", ran.gate, ran.took)),
             Verdict::Red | Verdict::TimedOut | Verdict::Broken => {
                 tell(&format!("gate {}: {} already; it blocks nothing until it is green", ran.gate, ran.verdict.word()));
+                red.extend(ran.needed.then(|| ran.gate.clone()));
             }
-        })
-        .map(drop)
+        })?;
+        Ok(red)
     }
 
     /// Makes an attempt at a task, after asking whatever a person has to rule first.

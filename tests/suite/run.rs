@@ -8,6 +8,7 @@ mod parking;
 mod places;
 mod prompts;
 mod recorded;
+mod retreat;
 mod secrets;
 mod signals;
 mod ticking;

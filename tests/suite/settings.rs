@@ -8,7 +8,11 @@ use serde_json::Value;
 use crate::sandbox::Sandbox;
 
 /// The keys, each with the file whose tests show what it does.
+<<<<<<< HEAD
 const SHOWN: [(&str, &str); 34] = [
+=======
+const SHOWN: [(&str, &str); 32] = [
+>>>>>>> 99863bb (run: going back to the last green checkpoint, where the settings want it)
     ("agents.<name>.allow", "src/run/agent/tests.rs"),
     ("agents.<name>.arguments", "src/run/agent/tests.rs"),
     ("agents.<name>.driver", "tests/suite/run.rs"),
@@ -30,6 +34,7 @@ const SHOWN: [(&str, &str); 34] = [
     ("guard.open", "tests/suite/guard/machine.rs"),
     ("guard.protected", "tests/suite/guard/machine.rs"),
     ("performance.max_concurrent_workflows", "tests/suite/run/places.rs"),
+    ("rollback.automatic", "tests/suite/run/retreat.rs"),
     ("run.agent", "tests/suite/settings.rs"),
     ("run.max_hours", "tests/suite/settings.rs"),
     ("run.max_steps", "tests/suite/settings.rs"),

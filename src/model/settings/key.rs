@@ -196,7 +196,7 @@ mod tests {
         let all = all();
         assert!(all.iter().all(|known| !known.meaning.is_empty()), "{all:#?}");
         let paths: Vec<&str> = all.iter().map(|known| known.path.as_str()).collect();
-        insta::assert_snapshot!(paths.join(" "), @"agents.<name>.allow agents.<name>.arguments agents.<name>.driver agents.<name>.model agents.<name>.program agents.<name>.prompt agents.<name>.time_limit branches.protected checkpoints.interval checkpoints.tag_interval checkpoints.tags_for_automatic gates.<name>.command gates.<name>.figure gates.<name>.kind gates.<name>.needed gates.<name>.timeout guard.blocked guard.denied guard.open guard.protected performance.max_concurrent_workflows run.agent run.max_hours run.max_steps run.max_tries run.step_timeout run.steps_without_progress run.uncontained secrets.allow session.timeout snapshot.max_file snapshot.max_new_files system.environment system.mode version");
+        insta::assert_snapshot!(paths.join(" "), @"agents.<name>.allow agents.<name>.arguments agents.<name>.driver agents.<name>.model agents.<name>.program agents.<name>.prompt agents.<name>.time_limit branches.protected checkpoints.interval checkpoints.tag_interval checkpoints.tags_for_automatic gates.<name>.command gates.<name>.figure gates.<name>.kind gates.<name>.needed gates.<name>.timeout guard.blocked guard.denied guard.open guard.protected performance.max_concurrent_workflows rollback.automatic run.agent run.max_hours run.max_steps run.max_tries run.step_timeout run.steps_without_progress run.uncontained secrets.allow session.timeout snapshot.max_file snapshot.max_new_files system.environment system.mode version");
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Settings {
     pub branches: Branches,
     /// When snapshots and checkpoints are made without being asked for.
     pub checkpoints: Checkpoints,
+    /// How far a run goes back by itself.
+    pub rollback: Rollback,
     /// What holds for a session.
     pub session: Session,
     /// What a snapshot takes in.
@@ -213,6 +215,26 @@ pub struct Checkpoints {
     pub tags_for_automatic: bool,
 }
 
+/// `[rollback]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct Rollback {
+    /// How far a run goes back by itself: `step` is what a task whose tries are used up changed; `last_green` is, besides, what
+    /// the session changed since all gates were green, when one of them is red between two tasks.
+    pub automatic: Automatic,
+}
+
+/// How far a run goes back by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Automatic {
+    /// What the task changed that is given up for now.
+    #[default]
+    Step,
+    /// Besides, what the session changed since the last checkpoint at which all gates were green.
+    LastGreen,
+}
+
 /// `[session]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
@@ -285,6 +307,7 @@ impl Default for Settings {
             agents: BTreeMap::from([(claude(), profile)]),
             branches: Branches::default(),
             checkpoints: Checkpoints::default(),
+            rollback: Rollback::default(),
             session: Session::default(),
             snapshot: Snapshot::default(),
             secrets: Secrets::default(),

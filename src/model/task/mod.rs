@@ -342,7 +342,7 @@ fn description(body: &str, title: &str) -> String {
     // A title of nothing but `#` reads as the end of its heading.
     let heading = format!("# {}", markdown::one_line(title));
     let is_title = |line: &markdown::Line<'_>| {
-        line.title().is_some_and(|own| own == markdown::one_line(title)) || text[line.range.clone()].trim_end() == heading
+        line.title().is_some_and(|own| own == markdown::one_line(title)) || line.text.trim_end() == heading
     };
     let named = first.filter(is_title).map(|line| line.range.end);
     text[named.unwrap_or(0)..].trim().to_owned()

@@ -62,6 +62,15 @@ pub struct Outcome {
 /// # Errors
 /// Refuses an empty question, a deadline without a default, unknown tasks, and tasks that are over.
 pub fn ask(workspace: &Workspace, request: &Request) -> Result<Outcome> {
+    ask_in(&mut Transaction::open(workspace)?, request)
+}
+
+/// The same in a transaction that is open.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_in(transaction: &mut Transaction<'_>, request: &Request) -> Result<Outcome> {
+    let workspace = transaction.workspace();
     let title = one_line(&request.title);
     if title.is_empty() {
         return Err(Refusal::usage("the question is empty").hint("`autonomy ask \"<question>\"`").into());
@@ -79,7 +88,6 @@ pub fn ask(workspace: &Workspace, request: &Request) -> Result<Outcome> {
             .hint("`--default \"<answer>\"`")
             .into());
     }
-    let mut transaction = Transaction::open(workspace)?;
     let lock = transaction.lock_clone()?;
     let board = Board::read(workspace)?;
     let (mut blocks, mut facts) = (Vec::new(), Vec::new());
@@ -116,7 +124,7 @@ pub fn ask(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         ..Question::new(id, request.kind, title, blocks, now)
     };
     let path = RecordKind::Question.path(question.id.as_str());
-    facts.push(record::written(&transaction, &path, question.document(&path)?.text())?);
+    facts.push(record::written(transaction, &path, question.document(&path)?.text())?);
     facts.push(Fact::QuestionAsked { question: question.id.clone(), title: question.title.clone() });
     facts.extend(question.blocks.iter().map(|task| Fact::TaskWaiting { task: task.clone(), question: question.id.clone() }));
     transaction.append_facts(&facts)?;

@@ -351,7 +351,7 @@ pub struct Going {
     /// One line about it.
     pub summary: String,
     /// The task that is worked on.
-    pub task: TaskId,
+    pub task: Option<TaskId>,
 }
 
 /// What came of it.
@@ -361,6 +361,24 @@ pub struct Gone {
     pub safety: Oid,
     /// How many paths are now as planned.
     pub done: usize,
+    /// Tasks that are open again.
+    pub reopened: Vec<TaskId>,
+}
+
+/// Goes back over what the session's attempts changed, as far as it is as they left it; not at all when that is as it was.
+///
+/// # Errors
+/// As [`rollback`].
+pub fn retreat(transaction: &mut Transaction<'_>, to: Oid, summary: String) -> Result<Option<Gone>> {
+    let (workspace, session) = (transaction.workspace(), transaction.session().cloned());
+    let scope = own(workspace, &BTreeSet::new(), session.as_ref())?;
+    let present = journal::snapshot(workspace, session.as_ref())?;
+    let ownership = Ownership { others: ownership::others(workspace, session.as_ref())?, ..Ownership::default() };
+    let planned = workspace.git()?.plan_rollback(&present, &to, &scope, &ownership)?;
+    if planned.plan.count(Action::Restore) + planned.plan.count(Action::Delete) == 0 {
+        return Ok(None);
+    }
+    go_back(transaction, Going { to, scope, summary, task: None }).map(Some)
 }
 
 /// Goes back in a transaction that is open. What stays although it was meant is named in a notice.
@@ -374,7 +392,7 @@ pub fn go_back(transaction: &mut Transaction<'_>, going: Going) -> Result<Gone> 
     let present = journal::snapshot(workspace, session.as_ref())?;
     let ownership = Ownership { others: ownership::others(workspace, session.as_ref())?, ..Ownership::default() };
     let planned = workspace.git()?.plan_rollback(&present, &going.to, &going.scope, &ownership)?;
-    let asked = safety(&planned, going.summary, Some(going.task));
+    let asked = safety(&planned, going.summary, going.task);
     let prepared = snapshots::prepare(workspace, &lock, session.as_ref(), transaction.at(), present, asked)?;
     let at = transaction.at();
     let with = Carrying { workspace, lock: &lock, log: Some(transaction), session: session.as_ref(), at };
@@ -385,7 +403,7 @@ pub fn go_back(transaction: &mut Transaction<'_>, going: Going) -> Result<Gone> 
     for held in &finished.restored.held_back {
         workspace.notice(format!("`{}` stayed as it is: {}", held.path, held.why));
     }
-    Ok(Gone { safety: prepared.commit, done: finished.restored.done.len() })
+    Ok(Gone { safety: prepared.commit, done: finished.restored.done.len(), reopened: finished.reopened })
 }
 
 /// Who wrote what, and how conflicts are settled.
