@@ -16,6 +16,7 @@ case $1 in
         export AUTONOMY_TEST_SEQUENCES=$((wanted / cores)) AUTONOMY_TEST_CUTS=$((wanted / cores))
         running=()
         for core in $(seq "$cores"); do
+            export AUTONOMY_TEST_SEED=$((RANDOM * 32768 + RANDOM + core))
             if [ "$1" = cuts ]; then part time::power:: & else part time::sequences:: & fi
             running+=($!)
         done
