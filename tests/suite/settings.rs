@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 
 /// The keys, each with the file whose tests show what it does.
 <<<<<<< HEAD
-const SHOWN: [(&str, &str); 34] = [
+const SHOWN: [(&str, &str); 36] = [
 =======
 const SHOWN: [(&str, &str); 32] = [
 >>>>>>> 99863bb (run: going back to the last green checkpoint, where the settings want it)
