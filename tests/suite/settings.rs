@@ -8,11 +8,7 @@ use serde_json::Value;
 use crate::sandbox::Sandbox;
 
 /// The keys, each with the file whose tests show what it does.
-<<<<<<< HEAD
 const SHOWN: [(&str, &str); 36] = [
-=======
-const SHOWN: [(&str, &str); 32] = [
->>>>>>> 99863bb (run: going back to the last green checkpoint, where the settings want it)
     ("agents.<name>.allow", "src/run/agent/tests.rs"),
     ("agents.<name>.arguments", "src/run/agent/tests.rs"),
     ("agents.<name>.driver", "tests/suite/run.rs"),
