@@ -61,6 +61,20 @@ fn depth(text: &str) -> usize {
     deepest
 }
 
+/// Whether something stands inside double quotes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    Outside,
+    Inside,
+}
+
+/// On which side of its program's name a part of a command stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
+}
+
 /// Reads one text, and those inside it.
 #[derive(Default)]
 struct Reader {
@@ -181,25 +195,25 @@ impl Reader {
         let mut simple = Simple::default();
         let prefix = command.prefix.iter().flat_map(|prefix| &prefix.0);
         for item in prefix {
-            self.item(item, &mut simple, true)?;
+            self.item(item, &mut simple, Side::Before)?;
         }
         if let Some(name) = &command.word_or_name {
             simple.words.extend(self.words(&name.value)?);
         }
         for item in command.suffix.iter().flat_map(|suffix| &suffix.0) {
-            self.item(item, &mut simple, false)?;
+            self.item(item, &mut simple, Side::After)?;
         }
         Ok(simple)
     }
 
-    fn item(&mut self, item: &CommandPrefixOrSuffixItem, simple: &mut Simple, before: bool) -> Result<(), String> {
+    fn item(&mut self, item: &CommandPrefixOrSuffixItem, simple: &mut Simple, side: Side) -> Result<(), String> {
         match item {
             CommandPrefixOrSuffixItem::IoRedirect(redirection) => {
                 let redirections = self.redirection(redirection)?;
                 simple.redirections.extend(redirections);
             }
             CommandPrefixOrSuffixItem::Word(word) => simple.words.extend(self.words(&word.value)?),
-            CommandPrefixOrSuffixItem::AssignmentWord(assignment, _) if before => {
+            CommandPrefixOrSuffixItem::AssignmentWord(assignment, _) if side == Side::Before => {
                 let set = self.assignment(assignment)?;
                 simple.assignments.push(set);
             }
@@ -277,7 +291,7 @@ impl Reader {
                 let text = if document.requires_expansion {
                     let pieces = word::parse_heredoc(&document.doc.value, &self.options)
                         .map_err(|_| "its here-document is not of the grammar".to_owned())?;
-                    self.pieces(pieces, true)?
+                    self.pieces(pieces, Quotes::Inside)?
                 } else {
                     Word::text(document.doc.value.clone())
                 };
@@ -299,18 +313,19 @@ impl Reader {
 
     fn word(&mut self, text: &str) -> Result<Word, String> {
         let pieces = word::parse(text, &self.options).map_err(|_| "a word of it is not of the grammar".to_owned())?;
-        self.pieces(pieces, false)
+        self.pieces(pieces, Quotes::Outside)
     }
 
-    fn pieces(&mut self, pieces: Vec<WordPieceWithSource>, quoted: bool) -> Result<Word, String> {
+    fn pieces(&mut self, pieces: Vec<WordPieceWithSource>, quotes: Quotes) -> Result<Word, String> {
         let mut word = Word::default();
         for piece in pieces {
-            self.piece(piece.piece, quoted, &mut word)?;
+            self.piece(piece.piece, quotes, &mut word)?;
         }
         Ok(word)
     }
 
-    fn piece(&mut self, piece: WordPiece, quoted: bool, word: &mut Word) -> Result<(), String> {
+    fn piece(&mut self, piece: WordPiece, quotes: Quotes, word: &mut Word) -> Result<(), String> {
+        let quoted = quotes == Quotes::Inside;
         let piece = match piece {
             WordPiece::Text(text) if !quoted && text.contains(['*', '?', '[']) => Piece::Pattern(text),
             WordPiece::Text(text) | WordPiece::SingleQuotedText(text) => Piece::Text(text),
@@ -318,14 +333,14 @@ impl Reader {
             WordPiece::DoubleQuotedSequence(inner) | WordPiece::GettextDoubleQuotedSequence(inner) => {
                 // An empty pair of quotes is a word too.
                 word.0.push(Piece::Text(String::new()));
-                word.0.extend(self.pieces(inner, true)?.0);
+                word.0.extend(self.pieces(inner, Quotes::Inside)?.0);
                 return Ok(());
             }
-            WordPiece::TildeExpansion(TildeExpr::Home) => variable("HOME", true),
-            WordPiece::TildeExpansion(TildeExpr::WorkingDir) => variable("PWD", true),
+            WordPiece::TildeExpansion(TildeExpr::Home) => variable("HOME", Quotes::Inside),
+            WordPiece::TildeExpansion(TildeExpr::WorkingDir) => variable("PWD", Quotes::Inside),
             WordPiece::TildeExpansion(TildeExpr::UserHome(name)) => Piece::Text(format!("~{name}")),
             WordPiece::TildeExpansion(_) | WordPiece::ArithmeticExpression(_) => Piece::Unknown,
-            WordPiece::ParameterExpansion(expression) => self.parameter(expression, quoted)?,
+            WordPiece::ParameterExpansion(expression) => self.parameter(expression, quotes)?,
             WordPiece::CommandSubstitution(text) => Piece::Output { steps: self.script(&text)?, quoted },
             WordPiece::BackquotedCommandSubstitution(text) => {
                 // Inside backquotes a backslash before `, \ and $ goes (POSIX, Shell Command Language 2.6.3).
@@ -342,7 +357,8 @@ impl Reader {
         Ok(())
     }
 
-    fn parameter(&mut self, expression: ParameterExpr, quoted: bool) -> Result<Piece, String> {
+    fn parameter(&mut self, expression: ParameterExpr, quotes: Quotes) -> Result<Piece, String> {
+        let quoted = quotes == Quotes::Inside;
         let named = |parameter: &Parameter, indirect: bool| match parameter {
             Parameter::Named(name) | Parameter::NamedWithIndex { name, .. } | Parameter::NamedWithAllIndices { name, .. }
                 if !indirect =>
@@ -357,7 +373,7 @@ impl Reader {
         };
         Ok(match expression {
             ParameterExpr::Parameter { parameter, indirect } => match named(&parameter, indirect) {
-                Some(name) => variable(&name, quoted),
+                Some(name) => variable(&name, quotes),
                 None => Piece::Unknown,
             },
             ParameterExpr::UseDefaultValues { parameter, indirect, default_value, .. }
@@ -387,8 +403,8 @@ impl Reader {
     }
 }
 
-fn variable(name: &str, quoted: bool) -> Piece {
-    Piece::Variable { name: name.to_owned(), default: None, part: None, quoted }
+fn variable(name: &str, quotes: Quotes) -> Piece {
+    Piece::Variable { name: name.to_owned(), default: None, part: None, quoted: quotes == Quotes::Inside }
 }
 
 /// The texts that braces make of one: `{a,b}c` is `ac` and `bc`.

@@ -243,6 +243,20 @@ fn unread(text: &str, why: &str) -> Ruling {
     }
 }
 
+/// Whether a word is known to be a path, or is one only when something lies there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    AsPath,
+    IfThere,
+}
+
+/// What of a directory is removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    File,
+    Tree,
+}
+
 struct Judge<'a> {
     call: &'a Call,
     ground: &'a Ground,
@@ -253,10 +267,10 @@ impl Judge<'_> {
     fn all(&self, findings: &mut Vec<Finding>) {
         let call = self.call;
         for file in &call.reads {
-            self.path(file, Access::Read, true, findings);
+            self.path(file, Access::Read, Taken::AsPath, findings);
         }
         for file in &call.writes {
-            self.path(file, Access::Write, true, findings);
+            self.path(file, Access::Write, Taken::AsPath, findings);
         }
         if call.words.is_empty() {
             return;
@@ -271,7 +285,8 @@ impl Judge<'_> {
             "rm" | "unlink" | "rmdir" | "shred" | "trash" | "srm" => {
                 let one_by_one = program == "rm" && !(call.has('r', "--recursive") || call.has('R', "--recursive"));
                 for file in call.operands(&["-n", "--iterations"]) {
-                    self.removal(file, one_by_one || matches!(program, "unlink" | "rmdir"), findings);
+                    let single = one_by_one || matches!(program, "unlink" | "rmdir");
+                    self.removal(file, if single { Removal::File } else { Removal::Tree }, findings);
                 }
             }
             "find" => self.find(findings),
@@ -279,16 +294,16 @@ impl Judge<'_> {
             "dd" => {
                 for argument in call.arguments() {
                     if let Some(file) = argument.text.strip_prefix("of=") {
-                        self.path(&argument.with(file), Access::Write, true, findings);
+                        self.path(&argument.with(file), Access::Write, Taken::AsPath, findings);
                     } else if let Some(file) = argument.text.strip_prefix("if=") {
-                        self.path(&argument.with(file), Access::Read, true, findings);
+                        self.path(&argument.with(file), Access::Read, Taken::AsPath, findings);
                     }
                 }
             }
             "chmod" | "chown" | "chgrp" => {
                 let recursive = call.has('R', "--recursive");
                 for file in call.operands(&["--reference"]).skip(1) {
-                    self.path(file, if recursive { Access::Remove } else { Access::Write }, true, findings);
+                    self.path(file, if recursive { Access::Remove } else { Access::Write }, Taken::AsPath, findings);
                 }
             }
             "shutdown" | "reboot" | "halt" | "poweroff" | "wipefs" | "fdisk" | "sfdisk" | "parted" | "mkswap" | "blkdiscard" => {
@@ -306,7 +321,7 @@ impl Judge<'_> {
         self.options(program, findings);
         if CHANGERS.contains(&program) {
             for file in call.operands(&["-m", "--mode", "-s", "--size", "-d", "-t", "-r", "-i"]) {
-                self.path(file, Access::Write, true, findings);
+                self.path(file, Access::Write, Taken::AsPath, findings);
             }
         }
         self.content(program, findings);
@@ -317,7 +332,7 @@ impl Judge<'_> {
         let call = self.call;
         let mut write = |option: &str| {
             for file in call.values(option) {
-                self.path(&file, Access::Write, true, findings);
+                self.path(&file, Access::Write, Taken::AsPath, findings);
             }
         };
         match program {
@@ -335,7 +350,7 @@ impl Judge<'_> {
                     !call.arguments().iter().any(|argument| matches!(argument.text.as_str(), "-e" | "-f" | "-pi" | "-pe")),
                 );
                 for file in call.operands(&["-e", "-f"]).skip(script) {
-                    self.path(file, Access::Write, true, findings);
+                    self.path(file, Access::Write, Taken::AsPath, findings);
                 }
             }
             _ => {}
@@ -388,12 +403,14 @@ impl Judge<'_> {
             value.map(|value| argument.with(value.trim_start_matches('@')))
         }));
         for operand in operands {
-            self.path(&operand, Access::Read, certain && !operand.text.starts_with('-'), findings);
+            let taken = if certain && !operand.text.starts_with('-') { Taken::AsPath } else { Taken::IfThere };
+            self.path(&operand, Access::Read, taken, findings);
         }
     }
 
     /// Judges one path; where it is not `certain` that the word is a path, only what exists counts.
-    fn path(&self, word: &Argument, access: Access, certain: bool, findings: &mut Vec<Finding>) {
+    fn path(&self, word: &Argument, access: Access, taken: Taken, findings: &mut Vec<Finding>) {
+        let certain = taken == Taken::AsPath;
         if word.text.is_empty() || (!certain && (word.text.contains([' ', '\n']) || word.text.starts_with('-'))) {
             return;
         }
@@ -410,7 +427,8 @@ impl Judge<'_> {
         }
     }
 
-    fn removal(&self, word: &Argument, one_by_one: bool, findings: &mut Vec<Finding>) {
+    fn removal(&self, word: &Argument, removal: Removal, findings: &mut Vec<Finding>) {
+        let one_by_one = removal == Removal::File;
         // `*` and `.*` take everything in a directory, which is as much as the directory itself.
         let last = name(&word.text);
         let everything = word.pattern
@@ -420,9 +438,9 @@ impl Judge<'_> {
         let whole = if all { word.text.trim_end_matches('/').strip_suffix(last).unwrap_or_default() } else { word.text.as_str() };
         let whole = if all && whole.is_empty() { "." } else { whole };
         let mut found = Vec::new();
-        self.path(&word.with(whole), if one_by_one { Access::Write } else { Access::Remove }, true, &mut found);
+        self.path(&word.with(whole), if one_by_one { Access::Write } else { Access::Remove }, Taken::AsPath, &mut found);
         if word.pattern && !all {
-            self.path(word, if one_by_one { Access::Write } else { Access::Remove }, true, &mut found);
+            self.path(word, if one_by_one { Access::Write } else { Access::Remove }, Taken::AsPath, &mut found);
         }
         findings.extend(found);
     }
@@ -435,7 +453,7 @@ impl Judge<'_> {
         let chosen = call.arguments().iter().any(|argument| program::TESTS_OF_FIND.contains(&argument.text.as_str()));
         for start in program::starts_of_find(call) {
             let below = if chosen { format!("{}/{UNKNOWN}", start.text.trim_end_matches('/')) } else { start.text.clone() };
-            self.path(&start.with(&below), Access::Remove, true, findings);
+            self.path(&start.with(&below), Access::Remove, Taken::AsPath, findings);
         }
     }
 
@@ -451,13 +469,13 @@ impl Judge<'_> {
             matches!(program, "scp" | "rsync") && file.text.split('/').next().is_some_and(|host| host.contains(':'))
         };
         for file in files.into_iter().filter(|file| !remote(file)) {
-            self.path(file, Access::Read, true, findings);
+            self.path(file, Access::Read, Taken::AsPath, findings);
             if program == "mv" {
-                self.path(file, Access::Remove, true, findings);
+                self.path(file, Access::Remove, Taken::AsPath, findings);
             }
         }
         for target in into.iter().filter(|target| !remote(target)) {
-            self.path(target, Access::Write, true, findings);
+            self.path(target, Access::Write, Taken::AsPath, findings);
         }
     }
 
@@ -478,7 +496,7 @@ impl Judge<'_> {
         let call = Call { directory, ..self.call.clone() };
         let judge = Judge { call: &call, ground: self.ground, sight: self.sight };
         for (file, access) in effects.touched {
-            judge.path(&file, access, true, findings);
+            judge.path(&file, access, Taken::AsPath, findings);
         }
     }
 
@@ -511,12 +529,12 @@ impl Judge<'_> {
             if literal.text.contains(['\n', ' ']) || literal.text.len() > 400 {
                 continue;
             }
-            self.path(literal, Access::Read, true, findings);
+            self.path(literal, Access::Read, Taken::AsPath, findings);
             let path_like = literal.text.contains('/') || literal.text.starts_with(['~', '.']);
             let mut found = Vec::new();
             match effect {
-                code::REMOVES if path_like => self.path(literal, Access::Remove, true, &mut found),
-                code::WRITES if path_like => self.path(literal, Access::Write, true, &mut found),
+                code::REMOVES if path_like => self.path(literal, Access::Remove, Taken::AsPath, &mut found),
+                code::WRITES if path_like => self.path(literal, Access::Write, Taken::AsPath, &mut found),
                 _ => {}
             }
             // A text in quotes need not be a path, so what only needs a person is left.

@@ -61,6 +61,13 @@ pub fn unfold(text: &str, directory: &str, read: Read<'_>, variable: Variable<'_
     Ok(shell.found)
 }
 
+/// Whether blanks in values part a word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blanks {
+    Part,
+    Stay,
+}
+
 /// What holds while steps are carried out.
 #[derive(Clone, Default)]
 struct Scope {
@@ -122,7 +129,7 @@ impl Shell<'_> {
             }
             Step::Loop { variable, values, steps, redirections } => {
                 let ends = self.ends(redirections, scope, input);
-                let mut all: Vec<Argument> = values.iter().flat_map(|word| self.word(word, scope, true)).collect();
+                let mut all: Vec<Argument> = values.iter().flat_map(|word| self.word(word, scope, Blanks::Part)).collect();
                 if all.is_empty() {
                     all.push(Argument::of(UNKNOWN));
                 }
@@ -152,7 +159,7 @@ impl Shell<'_> {
             let value = self.joined(value, scope);
             own.variables.insert(variable.clone(), value);
         }
-        let words: Vec<Argument> = simple.words.iter().flat_map(|word| self.word(word, &own, true)).collect();
+        let words: Vec<Argument> = simple.words.iter().flat_map(|word| self.word(word, &own, Blanks::Part)).collect();
         let ends = self.ends(&simple.redirections, &own, input);
         if words.is_empty() {
             scope.variables = own.variables;
@@ -208,14 +215,14 @@ impl Shell<'_> {
                     ends.input = if let [Piece::Stream(steps)] = word.0.as_slice() {
                         self.steps(steps, &mut scope.clone(), &Flow::Nothing)
                     } else {
-                        let files = self.word(word, scope, false);
+                        let files = self.word(word, scope, Blanks::Stay);
                         let known = files.first().and_then(|file| self.files.get(&at(scope.directory.as_deref(), &file.text)));
                         let flow = known.map_or(Flow::Hidden, |text| Flow::Known(text.clone()));
                         ends.reads.extend(files);
                         flow
                     };
                 }
-                Redirection::Write(word) => ends.writes.extend(self.word(word, scope, false)),
+                Redirection::Write(word) => ends.writes.extend(self.word(word, scope, Blanks::Stay)),
                 Redirection::Text(word) => {
                     let text = self.joined(word, scope);
                     ends.input =
@@ -227,11 +234,11 @@ impl Shell<'_> {
     }
 
     fn joined(&mut self, word: &Word, scope: &Scope) -> String {
-        self.word(word, scope, false).into_iter().map(|argument| argument.text).collect()
+        self.word(word, scope, Blanks::Stay).into_iter().map(|argument| argument.text).collect()
     }
 
-    /// The arguments that a word becomes; `split` says whether blanks in values part them.
-    fn word(&mut self, word: &Word, scope: &Scope, split: bool) -> Vec<Argument> {
+    /// The arguments that a word becomes; `blanks` says whether those in values part them.
+    fn word(&mut self, word: &Word, scope: &Scope, blanks: Blanks) -> Vec<Argument> {
         let mut all: Vec<Argument> = Vec::new();
         let mut open = false;
         for piece in &word.0 {
@@ -266,14 +273,14 @@ impl Shell<'_> {
                     (file, false, false)
                 }
             };
-            if splits && split {
+            if splits && blanks == Blanks::Part {
                 let mut parts = text.split([' ', '\t', '\n']);
                 let first = parts.next().unwrap_or_default();
-                append(&mut all, &mut open, first, pattern);
+                append(&mut all, &mut open, Argument { text: first.to_owned(), pattern });
                 for part in parts {
                     open = false;
                     if !part.is_empty() {
-                        append(&mut all, &mut open, part, pattern);
+                        append(&mut all, &mut open, Argument { text: part.to_owned(), pattern });
                     }
                 }
                 if first.is_empty() && all.last().is_some_and(|last| last.text.is_empty()) && all.len() == 1 && word.0.len() == 1
@@ -281,7 +288,7 @@ impl Shell<'_> {
                     all.pop();
                 }
             } else {
-                append(&mut all, &mut open, &text, pattern);
+                append(&mut all, &mut open, Argument { text, pattern });
             }
         }
         all
@@ -586,13 +593,13 @@ impl Shell<'_> {
     }
 }
 
-fn append(all: &mut Vec<Argument>, open: &mut bool, text: &str, pattern: bool) {
+fn append(all: &mut Vec<Argument>, open: &mut bool, more: Argument) {
     match all.last_mut().filter(|_| *open) {
         Some(last) => {
-            last.text.push_str(text);
-            last.pattern |= pattern;
+            last.text.push_str(&more.text);
+            last.pattern |= more.pattern;
         }
-        None => all.push(Argument { text: text.to_owned(), pattern }),
+        None => all.push(more),
     }
     *open = true;
 }

@@ -164,7 +164,7 @@ impl<'a> Post<'a> {
 
     fn command(&self, text: &str) -> Ruling {
         let ruling = self.seeing(|sight| command::judge(text, &self.directory, &self.ground, sight));
-        self.settled(ruling, true)
+        self.settled(ruling, Access::Write)
     }
 
     fn path(&self, path: &str, access: Access) -> Ruling {
@@ -173,13 +173,13 @@ impl<'a> Post<'a> {
             _ => path.to_owned(),
         };
         let ruling = self.seeing(|sight| command::judge_path(&path, access, &self.directory, &self.ground, sight));
-        self.settled(ruling, access != Access::Read)
+        self.settled(ruling, access)
     }
 
     /// With settings that cannot be read nobody knows what else they forbid: whatever changes something waits for a person.
-    fn settled(&self, ruling: Ruling, changes: bool) -> Ruling {
+    fn settled(&self, ruling: Ruling, access: Access) -> Ruling {
         match &self.unsettled {
-            Some(why) if changes => {
+            Some(why) if access != Access::Read => {
                 let finding = Finding::ask(
                     Rule::Governing,
                     format!("the rules of this repository cannot be read: {why}"),
