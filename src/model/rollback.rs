@@ -234,6 +234,32 @@ pub struct RollbackPlan {
     pub directories: Vec<DirectoryEntry>,
     /// Bits for directories that have to be made on the way.
     pub new_directories: Bits,
+    /// The branch that goes back too, when that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchMove>,
+    /// The git command that is in the middle of its work, and stays so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+}
+
+/// A branch that goes back with the work tree. HEAD stays on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BranchMove {
+    /// The full name of the branch.
+    pub name: String,
+    /// Its last commit before.
+    pub from: Oid,
+    /// Its last commit after.
+    pub to: Oid,
+}
+
+impl BranchMove {
+    /// The ref that keeps the commit that it comes from.
+    #[must_use]
+    pub fn rescue(&self) -> String {
+        let name = self.name.strip_prefix("refs/heads/").unwrap_or(&self.name);
+        format!("refs/autonomy/rescue/{name}/{}", self.from.short())
+    }
 }
 
 impl RollbackPlan {
@@ -370,6 +396,8 @@ pub fn plan(question: &Question<'_>) -> RollbackPlan {
         entries: entries.into_values().collect(),
         directories,
         new_directories: question.then.usual.directory,
+        branch: None,
+        operation: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Which plan is right, and that trees are git's, is tested beside the code.
 
+mod branch;
 mod by_hand;
 mod calls;
 mod conflicts;

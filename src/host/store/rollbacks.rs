@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     host::{
-        Result,
+        Doing as _, Result, failpoint,
         git::Restored,
-        store::{holdings, layout::Private, ledger::Ledger, lock::CloneLock, overview::Overview, record},
+        store::{holdings, layout::Private, ledger::Ledger, lock::CloneLock, overview::Overview, record, snapshots},
         workspace::Workspace,
     },
     model::{
@@ -65,6 +65,13 @@ pub fn carry_out(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<O
         })?;
         return Ok(Some(Finished { restored, ..Finished::default() }));
     }
+    if let Err(error) = move_branch(workspace, &plan) {
+        let why = error.refusal().message;
+        ledger.append(|_| {
+            Ok((vec![Fact::IntentSettled { intent: seq, outcome: Settlement::Conflict { why: why.clone() } }], ()))
+        })?;
+        return Err(error);
+    }
     let tasks = match &plan.scope {
         Scope::Everything | Scope::Session { .. } => undone(workspace, &plan.checkpoint)?,
         Scope::Undo { .. } => done_before(ledger, &plan.checkpoint)?,
@@ -91,6 +98,23 @@ pub fn carry_out(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<O
     ledger.append(|_| Ok((facts.clone(), ())))?;
     record::apply(ledger)?;
     Ok(Some(finished))
+}
+
+/// Moves the branch that the plan takes back, and keeps the commit that it comes from. Done already is done.
+///
+/// # Errors
+/// Refuses a branch that somebody else has moved since; what was restored stays restored.
+pub fn move_branch(workspace: &Workspace, plan: &RollbackPlan) -> Result<()> {
+    let Some(branch) = &plan.branch else { return Ok(()) };
+    let git = workspace.git()?;
+    if git.find_ref(&branch.name)?.as_ref() == Some(&branch.to) {
+        return Ok(());
+    }
+    snapshots::pin(workspace, &branch.rescue(), &branch.from)?;
+    failpoint::reach("restore.rescued").doing("move a branch of", workspace.root())?;
+    let message = format!("autonomy rollback: going back to {}", plan.checkpoint.short());
+    git.update_ref(&branch.name, &branch.to, Some(&branch.from), &message)?;
+    failpoint::reach("restore.branch").doing("move a branch of", workspace.root())
 }
 
 /// Finishes a rollback that a command died in the middle of; one that another process is in the middle of is waited for.

@@ -194,7 +194,7 @@ impl Asking {
 #[serde(default, deny_unknown_fields)]
 pub struct ListRequest {
     /// Whether automatic snapshots, which have no tag, are listed too.
-    pub automatic: bool,
+    pub all: bool,
 }
 
 /// One line of the list.
@@ -270,7 +270,7 @@ pub struct List {
 /// Fails when git cannot be read.
 pub fn list(workspace: &Workspace, request: &ListRequest) -> Result<List> {
     let mut held = snapshots::held(workspace, Which::Tagged)?;
-    if request.automatic {
+    if request.all {
         held.extend(snapshots::held(workspace, Which::Automatic)?);
         held.sort_by_key(|held| held.checkpoint.created);
     }
@@ -278,7 +278,7 @@ pub fn list(workspace: &Workspace, request: &ListRequest) -> Result<List> {
 }
 
 /// Finds the checkpoint that a person means by `given`: a tag or a unique part of it, its summary, an automatic snapshot as
-/// `checkpoint list --automatic` shows it, or a commit.
+/// `checkpoint list --all` shows it, or a commit.
 ///
 /// # Errors
 /// Refuses what fits nothing or several, naming the nearest.
@@ -342,6 +342,8 @@ pub struct Shown {
     pub secrets: Vec<Leak>,
     /// How many paths it has otherwise than its own HEAD.
     pub changed_from_head: usize,
+    /// The first of them.
+    pub changed: Vec<Differing>,
 }
 
 /// Shows a checkpoint.
@@ -353,7 +355,9 @@ pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
     genuine::check(workspace, &held)?;
     let git = workspace.git()?;
     let carrier = git.carrier(&held.commit)?;
-    let changed_from_head = git.changes(held.checkpoint.head.as_ref(), &held.commit)?.len();
+    let changes = git.changes(held.checkpoint.head.as_ref(), &held.commit)?;
+    let changed_from_head = changes.len();
+    let changed = changes.into_iter().filter(|change| !change.path.is_claude()).take(SHOWN).map(Differing::from).collect();
     Ok(Shown {
         name: short(&held),
         commit: held.commit,
@@ -361,6 +365,7 @@ pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
         left_out: carrier.manifest.left_out,
         secrets: carrier.manifest.secrets,
         changed_from_head,
+        changed,
     })
 }
 
@@ -370,7 +375,7 @@ pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
 pub struct DiffRequest {
     /// The checkpoint.
     pub checkpoint: String,
-    /// A later one; the work tree as it is now when not said.
+    /// A later one; the work tree as it is now when not said, or said as `worktree`.
     #[serde(default)]
     pub with: Option<String>,
 }
@@ -396,6 +401,18 @@ pub struct Differing {
     pub kind: ChangeKind,
 }
 
+impl From<Change> for Differing {
+    fn from(change: Change) -> Self {
+        Self { kind: change.kind(), path: change.path }
+    }
+}
+
+/// How many changed paths are shown of a checkpoint; `checkpoint diff` names all.
+const SHOWN: usize = 50;
+
+/// The word for the work tree as it is now.
+const WORK_TREE: &str = "worktree";
+
 /// Compares a checkpoint with a later one or with the work tree.
 ///
 /// # Errors
@@ -403,13 +420,13 @@ pub struct Differing {
 pub fn diff(workspace: &Workspace, request: &DiffRequest) -> Result<Difference> {
     let git = workspace.git()?;
     let from = find(workspace, &request.checkpoint)?;
-    let (to, changes) = if let Some(given) = &request.with {
+    let (to, changes) = if let Some(given) = request.with.as_ref().filter(|given| *given != WORK_TREE) {
         let to = find(workspace, given)?;
         (Some(short(&to)), git.changes(Some(&from.commit), &to.commit)?)
     } else {
         let now = Journal::reading(workspace)?.snapshot()?;
         (None, now.changes_to(git, &from.commit)?.into_iter().map(Change::reversed).collect())
     };
-    let changes = changes.into_iter().map(|change| Differing { kind: change.kind(), path: change.path }).collect();
+    let changes = changes.into_iter().map(Differing::from).collect();
     Ok(Difference { from: short(&from), to, changes })
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Error, Result,
-        git::{HeldBack, Ownership, Planned, Snapshot},
+        git::{Head, HeldBack, Ownership, Planned, Snapshot},
         store::{
             genuine,
             lock::CloneLock,
@@ -23,15 +23,17 @@ use crate::{
     },
     model::{
         actor::Actor,
+        branch::{Protection, protection},
         change::{Side, TreePath},
         checkpoint::{CheckpointKind, Standing},
         event::Fact,
         id::{Digest, Oid, SessionId, TaskId},
         intent::Intent,
+        manifest::LeftOut,
         quote::first_of,
         refusal::Refusal,
         rollback::{
-            Action, Entry, RollbackPlan, Scope,
+            Action, BranchMove, Entry, RollbackPlan, Scope,
             chain::{Past, Steps, steps},
             settle::Settling,
         },
@@ -56,6 +58,9 @@ pub struct Request {
     /// What becomes of conflicts.
     #[serde(default)]
     pub settling: Settling,
+    /// Whether the branch that HEAD is on goes back too.
+    #[serde(default)]
+    pub head: Standpoint,
     /// Whether it is only planned.
     #[serde(default)]
     pub mode: Mode,
@@ -101,6 +106,17 @@ impl Step {
     }
 }
 
+/// What becomes of the branch that HEAD is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standpoint {
+    /// It stays where it is.
+    #[default]
+    Stays,
+    /// It goes back to the commit that HEAD was at; the one that it comes from is kept under `refs/autonomy/rescue/`.
+    GoesBack,
+}
+
 /// How far it goes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "snake_case")]
@@ -141,6 +157,11 @@ pub struct Outcome {
     pub conflict: usize,
     /// How many entries of the index change.
     pub staged: usize,
+    /// What is there now, is not ignored, and is in no snapshot; it stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uncovered: Vec<LeftOut>,
+    /// How many paths that git ignores stay as they are; a directory that is ignored as a whole counts as one.
+    pub ignored: usize,
     /// The versions of every path that is a conflict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Versions>,
@@ -153,7 +174,7 @@ impl Outcome {
     /// Whether the plan changes nothing.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.restore + self.delete + self.staged + self.plan.directories.len() == 0
+        self.plan.branch.is_none() && self.restore + self.delete + self.staged + self.plan.directories.len() == 0
     }
 }
 
@@ -220,11 +241,14 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let ownership = ownership(workspace, &target, request.settling, session.as_ref())?;
     let git = workspace.git()?;
     genuine::check(workspace, &target.held)?;
+    let branch = branch_move(workspace, request, &target)?;
     let plan = |present: &Snapshot<'_>| {
-        let planned = git
+        let mut planned = git
             .plan_rollback(present, &target.held.commit, &target.scope, &ownership)
             .map_err(|error| genuine::blamed(workspace, &target.held, error))?;
         genuine::check_content(workspace, &target.held, &planned.plan, |id| planned.merged.contains_key(id))?;
+        planned.plan.branch.clone_from(&branch);
+        planned.plan.operation = git.operation().map(|operation| operation.command().to_owned());
         Ok::<_, Error>(planned)
     };
     let Mode::CarryOut { agreed } = &request.mode else {
@@ -244,6 +268,11 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     }
     if outcome.is_nothing() {
         return Ok(outcome);
+    }
+    if let (Some(operation), Some(_)) = (&outcome.plan.operation, agreed) {
+        return Err(Refusal::needs_person(format!("`{operation}` is in the middle of its work"))
+            .hint("finish it first, or say `--yes` to go back all the same")
+            .into());
     }
     let over =
         |entry: &Entry| matches!(entry.action, Action::Restore | Action::Delete) && ownership.others.contains_key(&entry.path);
@@ -316,6 +345,9 @@ impl Carrying<'_, '_> {
         let Some(log) = self.log.as_deref_mut() else {
             snapshots::place(self.workspace, safety)?;
             let restored = self.workspace.git()?.carry_out(plan, self.workspace.environment())?;
+            if restored.unlike.is_empty() {
+                rollbacks::move_branch(self.workspace, plan)?;
+            }
             return Ok(rollbacks::Finished { restored, ..rollbacks::Finished::default() });
         };
         let digest = log.keep_exact(plan.to_json().as_bytes())?;
@@ -442,6 +474,8 @@ fn outcome(workspace: &Workspace, target: &Target, present: &Snapshot<'_>, plan:
         keep: plan.count(Action::Keep),
         conflict: plan.count(Action::Conflict),
         staged: git.staged_by(&plan, present).map_err(|error| genuine::blamed(workspace, &target.held, error))?,
+        uncovered: present.manifest().left_out.clone(),
+        ignored: present.manifest().ignored.len(),
         conflicts: conflicts.collect(),
         plan,
         carried_out: None,
@@ -453,6 +487,43 @@ struct Target {
     held: Held,
     scope: Scope,
     step: Step,
+    /// The branch that the rollback moved that is undone.
+    moved: Option<BranchMove>,
+}
+
+/// The branch that goes back too, when that is asked for or undone.
+fn branch_move(workspace: &Workspace, request: &Request, target: &Target) -> Result<Option<BranchMove>> {
+    let git = workspace.git()?;
+    if let Some(BranchMove { name, from, to }) = target.moved.clone() {
+        let is_there = git.head()?.reference().as_ref() == Some(&name) && git.find_ref(&name)?.as_ref() == Some(&to);
+        if !is_there {
+            let branch = name.trim_start_matches("refs/heads/");
+            workspace.notice(format!("`{branch}` stays where it is: it was moved since, or HEAD is elsewhere"));
+        }
+        return Ok(is_there.then_some(BranchMove { name, from: to, to: from }));
+    }
+    if request.head == Standpoint::Stays {
+        return Ok(None);
+    }
+    workspace.actor().must_be_person("moving a branch back")?;
+    let made = &target.held.checkpoint;
+    let Head::Branch { name, commit: Some(from) } = git.head()? else {
+        return Err(Refusal::usage("HEAD is on no branch with a commit, so none can go back")
+            .hint("without `--branch` only the files go back")
+            .into());
+    };
+    let Some(to) = made.head.clone().filter(|_| made.branch.as_ref() == Some(&name)) else {
+        let was = made.branch.as_deref().unwrap_or("no branch");
+        return Err(Refusal::usage(format!("the checkpoint was taken on `{was}`, and HEAD is on `{name}`"))
+            .hint("`git switch` to it first; without `--branch` only the files go back")
+            .into());
+    };
+    if let Protection::Protected(why) = protection(&name, &workspace.settings()?.branches, &git.branch_facts()?) {
+        return Err(Refusal::no(format!("`{name}` is protected and does not go back: {why}"))
+            .hint("without `--branch` only the files go back")
+            .into());
+    }
+    Ok((from != to).then(|| BranchMove { name: format!("refs/heads/{name}"), from, to }))
 }
 
 /// What is gone back to, and which paths are considered.
@@ -480,7 +551,7 @@ fn target(workspace: &Workspace, request: &Request, session: Option<&SessionId>)
         Actor::Person { .. } => paths(Scope::Everything),
         Actor::Agent { .. } | Actor::Autonomy => own(workspace, &request.paths, session)?,
     };
-    Ok(Target { held, scope, step: Step::Back })
+    Ok(Target { held, scope, step: Step::Back, moved: None })
 }
 
 /// The paths that the session's attempts changed, and how it left them; when paths are named, those of them.
@@ -522,13 +593,13 @@ impl History {
             return Err(if self.steps.redo.is_some() { none.hint(hint) } else { none }.into());
         };
         let (held, plan) = self.past.swap_remove(at);
-        Ok(Target { scope: plan.undoing(), held, step: Step::Undo })
+        Ok(Target { scope: plan.undoing(), held, step: Step::Undo, moved: plan.branch })
     }
 
     fn forth(mut self) -> Result<Target> {
         let none = || Refusal::usage("there is no undoing to take back in this work tree, or something was rolled back since");
         let at = self.steps.redo.ok_or_else(none)?;
         let (held, plan) = self.past.swap_remove(at);
-        Ok(Target { scope: plan.undoing(), held, step: Step::Redo })
+        Ok(Target { scope: plan.undoing(), held, step: Step::Redo, moved: plan.branch })
     }
 }

@@ -42,7 +42,7 @@ enum Below {
 struct List {
     /// Automatic snapshots too, which have no tag
     #[arg(long)]
-    automatic: bool,
+    all: bool,
 }
 
 #[derive(Args)]
@@ -55,7 +55,7 @@ struct Show {
 struct Diff {
     /// Which one (its name, a unique part of it, or its summary)
     checkpoint: String,
-    /// A later one, instead of the work tree as it is now
+    /// A later one; `worktree`, or nothing, is the work tree as it is now
     with: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl Checkpoint {
                 })
             }
             Some(Below::List(arguments)) => {
-                let outcome = checkpoint::list(&workspace, &checkpoint::ListRequest { automatic: arguments.automatic })?;
+                let outcome = checkpoint::list(&workspace, &checkpoint::ListRequest { all: arguments.all })?;
                 context.say(&workspace, &outcome, |screen| {
                     for listed in &outcome.checkpoints {
                         screen.data(line(listed));
@@ -163,7 +163,12 @@ fn show(screen: &mut Screen, shown: &checkpoint::Shown) {
     row("gates", list(gates.collect()));
     row("decisions", list(it.standing.decisions.iter().map(ToString::to_string).collect()));
     let counts = it.counts;
+    row("artifacts", list(shown.changed.iter().map(|change| format!("{} {}", change.kind.letter(), change.path)).collect()));
     row("holds", Some(format!("{} paths, {} of them otherwise than HEAD", counts.paths, shown.changed_from_head)));
+    row(
+        "ignored",
+        (counts.ignored > 0).then(|| format!("{} lines of paths that git ignores, which it does not hold", counts.ignored)),
+    );
     left_out(screen, &shown.left_out);
     secrets(screen, &shown.secrets);
     screen.talk(format!("Next: `autonomy checkpoint diff {0}`, or `autonomy rollback {0}`", shown.name));

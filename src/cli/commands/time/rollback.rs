@@ -12,11 +12,11 @@ use crate::{
         quote::counted,
         refusal::{Code, Refusal},
         rollback::{
-            Action,
+            Action, BranchMove,
             settle::{Overlaps, Settling},
         },
     },
-    ops::time::rollback::{self, Mode, Outcome, Request, Step, To, Version},
+    ops::time::rollback::{self, Mode, Outcome, Request, Standpoint, Step, To, Version},
 };
 
 /// So many paths are named on a screen; the rest is counted.
@@ -39,6 +39,9 @@ pub(crate) struct Rollback {
     /// Only these paths, seen from the top of the work tree
     #[arg(long, value_name = "PATH", num_args = 1.., value_parser = path)]
     paths: Vec<TreePath>,
+    /// Move the branch back as well, to the commit that HEAD was at
+    #[arg(long, conflicts_with_all = ["undo", "redo", "paths"])]
+    branch: bool,
     /// Of paths that somebody else wrote since, keep what stands now
     #[arg(long, help_heading = "Conflicts", conflicts_with_all = ["theirs", "merge"])]
     ours: bool,
@@ -83,7 +86,9 @@ impl Rollback {
                     .into());
             }
         };
-        let request = Request { to, paths: self.paths.into_iter().collect::<BTreeSet<_>>(), settling, mode: Mode::Plan };
+        let head = if self.branch { Standpoint::GoesBack } else { Standpoint::Stays };
+        let paths = self.paths.into_iter().collect::<BTreeSet<_>>();
+        let request = Request { to, paths, settling, head, mode: Mode::Plan };
         if self.yes {
             let done = rollback::rollback(&workspace, &Request { mode: Mode::CarryOut { agreed: None }, ..request })?;
             context.say(&workspace, &done, |screen| past(screen, &done))?;
@@ -92,6 +97,13 @@ impl Rollback {
         let planned = rollback::rollback(&workspace, &request)?;
         if self.dry_run || planned.is_nothing() {
             return context.say(&workspace, &planned, |screen| plan(screen, &planned));
+        }
+        if let Some(operation) = &planned.plan.operation {
+            context.say(&workspace, &planned, |screen| {
+                plan(screen, &planned);
+                screen.talk(format!("Next: finish `{operation}` first, or the same command with `--yes` goes back all the same"));
+            })?;
+            return Ok(Code::NeedsPerson.exit());
         }
         let words = ("Carry this out?", "Next: the same command with `--yes` carries this out");
         if let Some(code) = context.agree(&workspace, &planned, |screen| plan(screen, &planned), words)? {
@@ -123,6 +135,7 @@ fn plan(screen: &mut Screen, it: &Outcome) {
     if it.plan.entries.len() > NAMED {
         screen.data(format!("and {} more; `--json` names all", it.plan.entries.len() - NAMED));
     }
+    uncovered(screen, it);
     versions(screen, it);
     let to = format!("{} ({}: {})", it.checkpoint, it.created.minute(), it.summary);
     if it.is_nothing() && it.keep + it.conflict > 0 {
@@ -134,7 +147,23 @@ fn plan(screen: &mut Screen, it: &Outcome) {
     if it.is_nothing() {
         return;
     }
+    if let Some(operation) = &it.plan.operation {
+        screen.talk(format!("`{operation}` is in the middle of its work and stays so"));
+    }
+    if let Some(branch) = &it.plan.branch {
+        screen.talk(format!(
+            "{} goes from {} to {}; `{}` keeps it",
+            short(branch),
+            branch.from.short(),
+            branch.to.short(),
+            branch.rescue()
+        ));
+    }
     screen.talk(format!("Back to {to}: {} to restore, {} to delete{}", it.restore, it.delete, rest(it)));
+}
+
+fn short(branch: &BranchMove) -> String {
+    format!("Branch {}", branch.name.trim_start_matches("refs/heads/"))
 }
 
 /// What a plan leaves alone, and what it does to the index.
@@ -161,6 +190,15 @@ fn past(screen: &mut Screen, it: &Outcome) {
         Step::Redo => format!("Took an undoing back: as it was {}", it.summary),
     };
     screen.talk(format!("{what}: {}{}", counted(done.done, "path"), rest(it)));
+    if let Some(branch) = &it.plan.branch {
+        screen.talk(format!(
+            "{} is at {}; `{}` keeps {}",
+            short(branch),
+            branch.to.short(),
+            branch.rescue(),
+            branch.from.short()
+        ));
+    }
     for task in &done.reopened {
         screen.talk(format!("Task {task} is open again: the work that proved it is undone"));
     }
@@ -173,6 +211,19 @@ fn past(screen: &mut Screen, it: &Outcome) {
         (Step::Undo, true, false) => "Next: `autonomy rollback --redo` takes that back",
         _ => "Next: `autonomy rollback --undo` takes it back",
     });
+}
+
+/// What no snapshot covers, so that no rollback touches it.
+fn uncovered(screen: &mut Screen, it: &Outcome) {
+    for left in it.uncovered.iter().take(NAMED) {
+        screen.talk(format!("Not covered, and stays: {} ({})", left.path, left.why));
+    }
+    if it.uncovered.len() > NAMED {
+        screen.talk(format!("Not covered, and stays: {} more; `--json` names all", it.uncovered.len() - NAMED));
+    }
+    if it.ignored > 0 {
+        screen.talk(format!("Not covered, and stays: {} that git ignores", counted(it.ignored, "path")));
+    }
 }
 
 fn settles(screen: &mut Screen, it: &Outcome) {
