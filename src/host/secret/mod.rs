@@ -196,7 +196,7 @@ impl Secrets {
 
     /// The length of the mark of ours that `text` begins with.
     fn mark(&self, text: &[u8]) -> Option<usize> {
-        let rest = text.strip_prefix(MARK.as_bytes())?;
+        let rest = text.strip_prefix(b"[")?.strip_prefix(&MARK.as_bytes()[1..])?;
         let end = rest.iter().take(200).position(|&byte| byte == b']')?;
         let ours = form::is_kind(&rest[..end]) || self.values.iter().any(|(name, _)| name.as_bytes() == &rest[..end]);
         ours.then_some(MARK.len() + end + 1)

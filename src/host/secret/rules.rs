@@ -639,7 +639,9 @@ pub(super) fn token(text: &[u8], edge: usize, at: usize) -> Option<(&'static str
 impl Form {
     /// Where the token that begins at `at` ends, if one does.
     fn end(&self, text: &[u8], edge: usize, at: usize) -> Option<usize> {
-        if !text[at..].starts_with(self.prefix.as_bytes()) {
+        // The first byte is known to be the same; the second one rules most out.
+        let prefix = self.prefix.as_bytes();
+        if text.get(at + 1) != prefix.get(1) || !text[at..].starts_with(prefix) {
             return None;
         }
         if self.place == Place::AtWord && is_inside_word(&text[edge..at]) {
@@ -700,7 +702,7 @@ impl Beginnings {
 }
 
 const fn bit(first: u8, second: u8, third: u8) -> usize {
-    ((first as usize) << 8 | second as usize) ^ (third as usize * 37)
+    (first as usize) << 8 | (second ^ (third & 0x1f)) as usize
 }
 
 const BEGINNINGS: [u64; 1024] = beginnings();
@@ -710,9 +712,9 @@ const fn beginnings() -> [u64; 1024] {
     while place < COUNT {
         let prefix = at(ORDER[place]).prefix.as_bytes();
         // After a prefix of two bytes any third may come.
-        let (mut third, last) = if prefix.len() > 2 { (prefix[2] as usize, prefix[2] as usize) } else { (0, 255) };
+        let (mut third, last) = if prefix.len() > 2 { (prefix[2], prefix[2]) } else { (0, 0x1f) };
         while third <= last {
-            let bit = ((prefix[0] as usize) << 8 | prefix[1] as usize) ^ (third * 37);
+            let bit = bit(prefix[0], prefix[1], third);
             set[bit >> 6] |= 1 << (bit & 63);
             third += 1;
         }
