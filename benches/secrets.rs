@@ -4,6 +4,8 @@
 //! its repository has it (fetch it yourself; none comes with this one). From the expression of each of its rules secrets are
 //! made up and set into lines of configuration and code. The directories hold source that is known to be free of secrets.
 
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement touches the machine and prints")]
+
 use std::{env, fs, path::Path, process::ExitCode, time::Instant};
 
 use autonomy::{host::secret::scan, model::change::TreePath};

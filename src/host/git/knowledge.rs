@@ -112,7 +112,7 @@ impl Repository {
         };
         let Some(base) = base else { return Ok((self.snapshot(environment, limits, also)?, Looked::Everywhere)) };
         let found = whole(self, &base.tracked, &base.ground, base.parts.values().map(|part| part.found().clone()), also)?;
-        let snapshot = self.snapshot_of(environment, limits, &base.tracked, found)?;
+        let snapshot = self.snapshot_of(environment, limits, &base.tracked, &found)?;
         knowledge.was_wrong |= looked == Looked::WasWrong;
         knowledge.base = Some(base).filter(|_| !knowledge.was_wrong);
         Ok((snapshot, looked))

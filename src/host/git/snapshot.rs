@@ -114,7 +114,7 @@ impl Repository {
     pub fn snapshot(&self, environment: &Environment, limits: &Limits, also: &[TreePath]) -> Result<Snapshot<'_>> {
         let tracked = Tracked::read(self)?;
         let found = walk(self, environment, &tracked, also)?;
-        self.snapshot_of(environment, limits, &tracked, found)
+        self.snapshot_of(environment, limits, &tracked, &found)
     }
 
     /// The snapshot of what a walk found.
@@ -123,14 +123,14 @@ impl Repository {
         environment: &Environment,
         limits: &Limits,
         tracked: &Tracked,
-        found: Findings,
+        found: &Findings,
     ) -> Result<Snapshot<'_>> {
         let mut over = over_limits(&found.new, limits);
         let lookout = Lookout::new(environment, &limits.allowed, Markers::Believed);
         let mut batch = Batch::new(self)?;
         let mut cache = StatCache::read(self);
         let looking = Some((&lookout, limits.secret_files));
-        let hashed = hash_findings(self, environment, (tracked, &found), (&over.paths, looking), &mut cache, &mut batch)?;
+        let hashed = hash_findings(self, environment, (tracked, found), (&over.paths, looking), &mut cache, &mut batch)?;
         cache.write();
         over.add_secrets(&hashed, limits.secret_files);
 
@@ -146,7 +146,7 @@ impl Repository {
         let tree = built.add_to(&mut batch)?;
         let carried = Carried { index: trees.staged(), unmerged: unmerged(tracked, &mut batch)? };
         let secrets = self.marked(&hashed, &over, carried.index, &lookout, &batch)?;
-        let manifest = manifest(tracked, &found, &hashed, FileMode::of(self)?, (over.lines, secrets));
+        let manifest = manifest(tracked, found, &hashed, FileMode::of(self)?, (over.lines, secrets));
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let untracked = hashed.new.saturating_sub(count(over.paths.len()));
         let counts = Counts {

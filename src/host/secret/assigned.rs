@@ -132,9 +132,7 @@ fn announces(name: &[u8]) -> bool {
     let tail = last[tail..].to_ascii_lowercase();
     let joined: Vec<u8> = name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
     let holds = |word: &&str| joined.windows(word.len()).any(|part| part == word.as_bytes());
-    WORDS.iter().any(|word| holds(word))
-        && !ABOUT.iter().any(|word| holds(word))
-        && !ENDS.iter().any(|end| tail == end.as_bytes())
+    WORDS.iter().any(&holds) && !ABOUT.iter().any(holds) && !ENDS.iter().any(|end| tail == end.as_bytes())
 }
 
 /// Whether a value was made by chance and not by a person: digits among letters, many different bytes, no words, no row.

@@ -233,7 +233,7 @@ impl<'a> Post<'a> {
             paths.extend(status.untracked.iter().map(ToString::to_string));
         }
         if !thrown.paths.is_empty() {
-            let chosen: Vec<String> = thrown.paths.iter().map(|path| self.from_top(path, directory)).collect();
+            let chosen: Vec<String> = thrown.paths.iter().map(|path| self.as_from_top(path, directory)).collect();
             paths
                 .retain(|path| chosen.iter().any(|chosen| chosen.is_empty() || chosen.contains(UNKNOWN) || within(path, chosen)));
         }
@@ -250,7 +250,7 @@ impl<'a> Post<'a> {
         Ok(paths)
     }
 
-    fn from_top(&self, path: &str, directory: &str) -> String {
+    fn as_from_top(&self, path: &str, directory: &str) -> String {
         if let Some(rest) = path.strip_prefix(":/") {
             return rest.to_owned();
         }
