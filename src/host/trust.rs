@@ -23,7 +23,6 @@ use crate::{
             binding,
             write::{self, Durability},
         },
-        workspace::Workspace,
     },
     model::{
         id::Digest,
@@ -62,18 +61,10 @@ struct Token {
 }
 
 impl TrustStore {
-    /// Opens what was trusted in the clone of `workspace`. Makes nothing.
+    /// Opens what was trusted in the clone whose shared git directory is `common`. Makes nothing.
     ///
     /// # Errors
     /// Refuses a store that others could have written, or that is damaged or newer.
-    pub fn open(workspace: &Workspace) -> Result<Self> {
-        Self::of(workspace.environment(), workspace.common_directory())
-    }
-
-    /// The same for the clone whose shared git directory is `common`.
-    ///
-    /// # Errors
-    /// As [`TrustStore::open`].
     pub fn of(environment: &Environment, common: &Path) -> Result<Self> {
         let directory = directory(environment)?;
         let real = fs::canonicalize(common).doing("find", common)?;
@@ -174,29 +165,6 @@ pub fn is_token(environment: &Environment, given: &str) -> Result<bool> {
     let directory = directory(environment)?;
     let kept = read::<Token>(&directory, &directory.join("token.yaml"))?;
     Ok(kept.is_some_and(|token| token.sha256 == Digest::of(given.trim())))
-}
-
-/// Lets only a person pass who shows it: typing at a terminal, or with the person's token.
-///
-/// # Errors
-/// Refuses everybody else, naming `what` was asked.
-pub fn must_be_shown_person(workspace: &Workspace, what: &str) -> Result<()> {
-    if let Some(token) = &workspace.overrides().token {
-        return if is_token(workspace.environment(), token)? {
-            Ok(())
-        } else {
-            Err(Refusal::needs_person(format!("{what} is reserved for a person, and the token is not the one that was made"))
-                .hint("`autonomy trust --token` makes a new one, at a terminal")
-                .into())
-        };
-    }
-    workspace.actor().must_be_person(what)?;
-    if workspace.environment().has_terminal() {
-        return Ok(());
-    }
-    Err(Refusal::needs_person(format!("{what} is reserved for a person, and there is no terminal"))
-        .hint("type it at a terminal, or give your token: `--as-person <TOKEN>`")
-        .into())
 }
 
 fn directory(environment: &Environment) -> Result<PathBuf> {

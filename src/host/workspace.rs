@@ -20,6 +20,7 @@ use crate::{
             binding::{self, Binding},
             layout::Private,
         },
+        trust::{TrustStore, is_token},
     },
     model::{
         actor::Actor,
@@ -372,6 +373,39 @@ impl Workspace {
             self.notice("a file changed that the system did not tell of; snapshots look at every file from now on");
         }
         Ok(snapshot)
+    }
+
+    /// Lets only a person pass who shows it: typing at a terminal, or with the person's token.
+    ///
+    /// # Errors
+    /// Refuses everybody else, naming `what` was asked.
+    pub fn must_be_shown_person(&self, what: &str) -> Result<()> {
+        if let Some(token) = &self.overrides().token {
+            return if is_token(self.environment(), token)? {
+                Ok(())
+            } else {
+                Err(Refusal::needs_person(format!("{what} is reserved for a person, and the token is not the one that was made"))
+                    .hint("`autonomy trust --token` makes a new one, at a terminal")
+                    .into())
+            };
+        }
+        self.actor().must_be_person(what)?;
+        if self.environment().has_terminal() {
+            return Ok(());
+        }
+        Err(Refusal::needs_person(format!("{what} is reserved for a person, and there is no terminal"))
+            .hint("type it at a terminal, or give your token: `--as-person <TOKEN>`")
+            .into())
+    }
+}
+
+impl TrustStore {
+    /// Opens what was trusted in the clone of `workspace`. Makes nothing.
+    ///
+    /// # Errors
+    /// As [`TrustStore::of`].
+    pub fn open(workspace: &Workspace) -> Result<Self> {
+        Self::of(workspace.environment(), workspace.common_directory())
     }
 }
 

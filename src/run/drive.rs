@@ -18,7 +18,6 @@ use crate::{
             publish,
         },
         transaction::Transaction,
-        trust::must_be_shown_person,
         workspace::Workspace,
     },
     model::{
@@ -221,7 +220,7 @@ fn demand_containment(workspace: &Workspace, request: &Request, choice: &Choice)
         return Ok(());
     }
     if request.containment == Containment::Waived {
-        return must_be_shown_person(workspace, "`--uncontained`");
+        return workspace.must_be_shown_person("`--uncontained`");
     }
     Err(Refusal::needs_person(format!(
         "the agent `{}` would run without containment: with your rights, on all your files, with your network and credentials",

@@ -1,13 +1,13 @@
 //! What configuration and `.gitattributes` say about the conversion of a path, and which paths only the git program can
-//! convert.
+//! convert, if it may.
 //!
 //! Nothing is converted here.
 
-use std::path::Path;
+use std::{cell::RefCell, collections::HashMap, path::Path};
 
 use crate::{
     host::{
-        Result,
+        Error, Result,
         environment::Environment,
         git::{Repository, Tried as _, walk::users_directory},
     },
@@ -23,10 +23,21 @@ const SYSTEM: &str = "/etc/gitattributes";
 
 /// Answers how paths are converted.
 pub(in crate::host::git) struct Attributes<'r> {
+    repository: &'r Repository,
+    may_run: RefCell<HashMap<String, bool>>,
     raw: &'r git2::Repository,
     auto_crlf: AutoCrlf,
     eol: Option<LineEnding>,
     asked: Asked,
+}
+
+/// Who converts a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) enum Route {
+    /// We do.
+    Here(Conversion),
+    /// The git program, because a filter program or another encoding is asked for.
+    Program,
 }
 
 /// Whether attributes can say anything in this repository.
@@ -58,36 +69,49 @@ impl<'r> Attributes<'r> {
             || own.is_some_and(|file| file.exists())
             || Path::new(SYSTEM).exists();
         let asked = if outside { Asked::PerPath } else { in_tree };
-        Ok(Self { raw, auto_crlf, eol, asked })
+        if asked == Asked::PerPath {
+            // Libgit2 looks for attributes in the index as well, and fails where it cannot read that.
+            repository.index()?;
+        }
+        Ok(Self { repository, may_run: RefCell::default(), raw, auto_crlf, eol, asked })
     }
 
     /// How `path` is converted.
     ///
     /// # Errors
-    /// Refuses a path that goes through a program or another encoding.
-    pub(in crate::host::git) fn conversion(&self, path: &TreePath) -> Result<Conversion> {
+    /// Refuses a path that goes through a filter that nobody has trusted.
+    pub(in crate::host::git) fn route(&self, path: &TreePath) -> Result<Route> {
         let words = Words { auto_crlf: self.auto_crlf, eol: self.eol, ..Words::default() };
         if self.asked == Asked::Never {
-            return Ok(Conversion::of(&words));
+            return Ok(Route::Here(Conversion::of(&words)));
         }
         if let Attribute::Value(name) = self.attribute(path, "filter")? {
             let name = String::from_utf8_lossy(name).into_owned();
             if self.has_program(&name)? {
-                return Err(refused(path, &format!("goes through the filter `{name}`")));
+                return if self.may_run(&name)? { Ok(Route::Program) } else { Err(refused(path, &name)) };
             }
         }
         if let Attribute::Value(name) = self.attribute(path, "working-tree-encoding")?
             && !name.eq_ignore_ascii_case(b"utf-8")
         {
-            return Err(refused(path, &format!("has the encoding `{}`", String::from_utf8_lossy(name))));
+            return Ok(Route::Program);
         }
-        Ok(Conversion::of(&Words {
+        Ok(Route::Here(Conversion::of(&Words {
             text_attribute: self.attribute(path, "text")?,
             crlf_attribute: self.attribute(path, "crlf")?,
             eol_attribute: self.attribute(path, "eol")?,
             ident_attribute: self.attribute(path, "ident")?,
             ..words
-        }))
+        })))
+    }
+
+    fn may_run(&self, filter: &str) -> Result<bool> {
+        if let Some(known) = self.may_run.borrow().get(filter) {
+            return Ok(*known);
+        }
+        let may_run = self.repository.filter_may_run(filter)?;
+        self.may_run.borrow_mut().insert(filter.to_owned(), may_run);
+        Ok(may_run)
     }
 
     fn attribute(&self, path: &TreePath, name: &str) -> Result<Attribute<'r>> {
@@ -121,8 +145,10 @@ impl<'r> Attributes<'r> {
     }
 }
 
-fn refused(path: &TreePath, why: &str) -> crate::host::Error {
-    Refusal::environment(format!("`{path}` {why}, which this version cannot carry out"))
-        .hint("commit the file, or have git ignore it; then run the command again")
-        .into()
+fn refused(path: &TreePath, filter: &str) -> Error {
+    Refusal::needs_person(format!(
+        "`{path}` goes through the filter `{filter}`, which comes with this repository and nobody has trusted as it is now"
+    ))
+    .hint("`autonomy trust` shows what it would run")
+    .into()
 }

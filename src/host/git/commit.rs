@@ -11,7 +11,8 @@ use crate::{
         failpoint,
         git::{
             Landing, Repository, Signature, Tried as _,
-            attributes::{Asked, Attributes},
+            attributes::{Asked, Attributes, Route},
+            filters::Store,
             land::staged_side,
             oid,
             open::commit_of_nested,
@@ -33,7 +34,7 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// An object that was written before.
     Stored(Side),
-    /// What is in the work tree now, through the filters that libgit2 knows (line endings, `ident`).
+    /// What is in the work tree now, as git would store it.
     WorkTree,
     /// Nothing.
     Deleted,
@@ -107,7 +108,7 @@ impl Repository {
     ///
     /// # Errors
     /// Refuses when a hook refuses, when staged or unmerged content of a path would be lost, when a path of the work tree is
-    /// not there or goes through a filter program, and when nothing of the message is left.
+    /// not there or goes through a filter that nobody has trusted, and when nothing of the message is left.
     pub fn prepare(&self, request: &CommitRequest, environment: &Environment, stop: &Stop) -> Result<Option<Prepared>> {
         let attributes = Attributes::new(self, environment, Asked::PerPath)?;
         let mut changes = Vec::with_capacity(request.paths.len());
@@ -195,7 +196,7 @@ impl Repository {
     }
 
     /// Writes what the work tree holds at `path` as git would add it, and refuses what is not there, what lies beyond a link,
-    /// and what a filter program would have to write. `base` is what the last commit holds there.
+    /// and what goes through a filter that nobody has trusted. `base` is what the last commit holds there.
     fn store_from_work_tree(&self, path: &TreePath, base: Option<&Side>, attributes: &Attributes<'_>) -> Result<Side> {
         let refused = |why: &str| Refusal::conflict(format!("cannot take `{path}` from the work tree: {why}"));
         for parent in path.parents() {
@@ -224,21 +225,24 @@ impl Repository {
         if !found.is_file() {
             return Err(refused("it is neither a file nor a link").into());
         }
-        let conversion = attributes.conversion(path)?;
+        let route = attributes.route(path)?;
         let runs = if self.config_bool("core.fileMode")?.unwrap_or(true) {
             found.permissions().mode() & 0o100 != 0
         } else {
             base.is_some_and(|base| base.mode == Mode::Executable)
         };
-        let oid = if conversion == Conversion::NONE {
-            oid(self.raw.blob_path(&file).tried(format!("store `{path}`"))?)
-        } else {
-            let bytes = fs::read(&file).doing("read", &file)?;
-            let indexed = || {
-                let entry = self.index().ok()?.get_path(&path.join_to("".as_ref()), 0)?;
-                Some(self.raw.find_blob(entry.id).ok()?.content().to_owned())
-            };
-            self.write_blob(&conversion.to_repository(&bytes, indexed))?
+        let gone = || refused("it is not there");
+        let oid = match route {
+            Route::Program => self.hash_by_program(&[path], Store::Write)?.pop().ok_or_else(gone)?,
+            Route::Here(Conversion::NONE) => oid(self.raw.blob_path(&file).tried(format!("store `{path}`"))?),
+            Route::Here(conversion) => {
+                let bytes = fs::read(&file).doing("read", &file)?;
+                let indexed = || {
+                    let entry = self.index().ok()?.get_path(&path.join_to("".as_ref()), 0)?;
+                    Some(self.raw.find_blob(entry.id).ok()?.content().to_owned())
+                };
+                self.write_blob(&conversion.to_repository(&bytes, indexed))?
+            }
         };
         Ok(Side { mode: if runs { Mode::Executable } else { Mode::File }, oid })
     }

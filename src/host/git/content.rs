@@ -17,8 +17,16 @@ use crate::{
     host::{
         Error, Result,
         git::{
-            Repository, attributes::Attributes, batch::Batch, hash as hash_object, leak::Lookout, stat::Stat,
-            stat_cache::StatCache, walk::Found,
+            Repository,
+            attributes::{Attributes, Route},
+            batch::Batch,
+            filters::Store,
+            hash as hash_object,
+            leak::Lookout,
+            raw_oid,
+            stat::Stat,
+            stat_cache::StatCache,
+            walk::Found,
         },
     },
     model::{change::TreePath, conversion::Conversion, secret::Leak},
@@ -89,7 +97,7 @@ pub(in crate::host::git) fn hash(
 ) -> Result<(Vec<Answer>, Leaking)> {
     let (top, format) = (repository.root(), repository.format());
     let mut answers: Vec<Option<Answer>> = vec![None; questions.len()];
-    let (mut plain, mut leaking) = (Vec::new(), Vec::new());
+    let (mut plain, mut filtered, mut leaking) = (Vec::new(), Vec::new(), Vec::new());
     let mut keeps = |at: usize, leaks: Vec<Leak>, batch: &Batch<'_>| -> Result<Keep> {
         let question = &questions[at];
         let Some((lookout, secret_files)) = looking.filter(|_| !leaks.is_empty()) else { return Ok(question.keep) };
@@ -115,7 +123,17 @@ pub(in crate::host::git) fn hash(
             }
             Found::File(stat) => stat,
         };
-        let conversion = attributes.conversion(&TreePath::new(question.path)?)?;
+        let path = TreePath::new(question.path)?;
+        let conversion = match attributes.route(&path)? {
+            Route::Here(conversion) => conversion,
+            Route::Program => {
+                match on_disk(top, question.path).symlink_metadata() {
+                    Err(error) if error.kind() == ErrorKind::NotFound => answers[at] = Some(Answer::Gone),
+                    Err(_) | Ok(_) => filtered.push((at, path)),
+                }
+                continue;
+            }
+        };
         if conversion != Conversion::NONE {
             let read = read_file(&on_disk(top, question.path))?.map(|bytes| {
                 let indexed = || batch.read(question.indexed?).ok();
@@ -136,6 +154,28 @@ pub(in crate::host::git) fn hash(
             answers[at] = Some(Answer::Holds(oid));
         } else {
             plain.push(at);
+        }
+    }
+    let mut chosen: Vec<(Store, usize, TreePath)> = Vec::with_capacity(filtered.len());
+    for (at, path) in filtered {
+        let question = &questions[at];
+        // What is new is looked through before git makes an object of it; of what is tracked counts what is stored.
+        let leaks = match (question.indexed, read_file(&on_disk(top, question.path))?) {
+            (None, ReadFile::Bytes(bytes)) => look(looking, question, &bytes),
+            _ => Vec::new(),
+        };
+        let store = if keeps(at, leaks, batch)? == Keep::Content { Store::Write } else { Store::IdOnly };
+        chosen.push((store, at, path));
+    }
+    for store in [Store::Write, Store::IdOnly] {
+        let (numbers, paths): (Vec<usize>, Vec<&TreePath>) =
+            chosen.iter().filter(|(how, ..)| *how == store).map(|(_, at, path)| (*at, path)).unzip();
+        for (at, id) in numbers.into_iter().zip(repository.hash_by_program(&paths, store)?) {
+            let (question, id) = (&questions[at], raw_oid(&id)?);
+            if store == Store::Write && question.indexed.is_some() {
+                keeps(at, look(looking, question, &batch.read(id)?), batch)?;
+            }
+            answers[at] = Some(Answer::Holds(id));
         }
     }
     let reads: Vec<Result<(Read, Vec<Leak>)>> = plain.par_iter().map(|&at| read(top, &questions[at], format, looking)).collect();

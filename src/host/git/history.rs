@@ -144,7 +144,7 @@ impl Numstat {
                 _ if binary => None,
                 _ => Some((0, 0)),
             };
-            paths.push(PathStat { path: TreePath::new(path)?, lines });
+            paths.push(PathStat { path: TreePath::new(path.strip_suffix(b"/").unwrap_or(path))?, lines });
         }
         Ok(Self { paths })
     }

@@ -16,7 +16,6 @@ use crate::{
             CommitRequest, Repository, Tried as _,
             index::settle_times,
             oid,
-            open::index_refused,
             program::{Allowed, Call, as_variables, refused},
             raw_oid,
         },
@@ -73,7 +72,7 @@ impl Repository {
                 self.run_hook(name, arguments, Some(&index), request, environment, stop)?;
             }
         }
-        let mut after = git2::Index::open_ext(&index, self.format()).map_err(|error| index_refused(&index, &error))?;
+        let (mut after, _) = self.open_copy(&index)?;
         let tree = oid(after.write_tree_to(&self.raw).tried("write the tree that the hooks left")?);
         let message = fs::read(&file).doing("read the message that the hooks left in", &file)?;
         Ok((tree, String::from_utf8_lossy(&message).into_owned()))
@@ -135,7 +134,7 @@ impl Repository {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::at("copy the index to", path, error)),
         }
-        let mut index = git2::Index::open_ext(path, self.format()).map_err(|error| index_refused(&users, &error))?;
+        let (mut index, _) = self.open_copy(path)?;
         let doing = || "write the index of the commit";
         index.read_tree(&self.raw.find_tree(raw_oid(tree)?).tried(doing())?).tried(doing())?;
         for (path, side) in changes {

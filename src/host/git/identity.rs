@@ -136,29 +136,6 @@ impl Repository {
         }
     }
 
-    /// The names and values of this repository's own configuration, of no wider one, whose names match `pattern`, a
-    /// regular expression; in the order of the file.
-    ///
-    /// # Errors
-    /// Fails when the configuration cannot be read.
-    pub fn own_config(&self, pattern: &str) -> Result<Vec<(String, String)>> {
-        let doing = "read the repository's own git configuration";
-        let config = self.raw.config().tried(doing)?;
-        let own = match config.open_level(git2::ConfigLevel::Local) {
-            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(Vec::new()),
-            opened => opened.tried(doing)?,
-        };
-        let mut found = Vec::new();
-        let mut entries = own.entries(Some(pattern)).tried(doing)?;
-        while let Some(entry) = entries.next() {
-            let entry = entry.tried(doing)?;
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            let value = if entry.has_value() { text(entry.value_bytes()) } else { String::new() };
-            found.push((text(entry.name_bytes()), value));
-        }
-        Ok(found)
-    }
-
     /// A value of the configuration that is true or false, when it is set.
     ///
     /// # Errors

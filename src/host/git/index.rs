@@ -3,6 +3,9 @@
 //! The new index is written beside and linked to `index.lock` when it is complete, so a lock that a killed process of ours
 //! left behind is known by its inode and taken away; a lock of anybody else is waited for and never touched. Which
 //! entries change is the caller's business.
+//!
+//! An index in a form that libgit2 does not know, split in two or sparse, is made plain by the git program in a copy, and the
+//! copy is brought back into that form before it becomes the index. (Reading all of it at once is what `entries` is for.)
 
 use std::{
     fs, io,
@@ -19,9 +22,13 @@ use crate::{
         Doing as _, Error, Result,
         clock::Clock,
         failpoint,
-        git::{Repository, Tried as _, open::index_refused},
+        git::{
+            Repository, Tried as _,
+            program::{Allowed, Call, refused},
+        },
+        process::Stop,
     },
-    model::refusal::Refusal,
+    model::refusal::{Code, Refusal},
 };
 
 /// How long an `index.lock` of somebody else is waited for.
@@ -29,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What tells one version of the index file from another.
 #[derive(PartialEq, Eq)]
-struct Version {
+pub(in crate::host::git) struct Version {
     inode: u64,
     size: u64,
     modified: (i64, i64),
@@ -40,6 +47,38 @@ struct Version {
 struct Draft {
     path: PathBuf,
     index: git2::Index,
+    form: Form,
+}
+
+/// How an index lies on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) enum Form {
+    /// One file with one entry a path.
+    Plain,
+    /// Two files, one of which changes seldom (`core.splitIndex`).
+    Split,
+    /// One entry for each directory that is not checked out (`index.sparse`).
+    Sparse,
+}
+
+impl Form {
+    /// What form libgit2's words are about, when it is one that it does not know.
+    fn unknown(error: &git2::Error) -> Option<Self> {
+        match error.message() {
+            message if message.contains("'link'") => Some(Self::Split),
+            message if message.contains("'sdir'") => Some(Self::Sparse),
+            _ => None,
+        }
+    }
+
+    /// What git is told so that it writes an index in this form.
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &["core.splitIndex=false", "index.sparse=false", "--no-split-index"],
+            Self::Split => &["core.splitIndex=true", "index.sparse=false", "--split-index"],
+            Self::Sparse => &["core.splitIndex=false", "index.sparse=true", "--no-split-index"],
+        }
+    }
 }
 
 impl Drop for Draft {
@@ -53,9 +92,54 @@ impl Repository {
     /// The index as it is on disk now.
     pub(in crate::host::git) fn index(&self) -> Result<git2::Index> {
         let path = self.index_path();
-        let mut index = self.raw.index().map_err(|error| index_refused(&path, &error))?;
-        index.read(false).map_err(|error| index_refused(&path, &error))?;
-        Ok(index)
+        let unreadable = |error: &git2::Error| Error::at("read the index", &path, error.message().to_owned());
+        let known = self.plain_form_of.borrow().as_ref().map(|of| Ok::<_, Error>(version(&path)?.as_ref() == Some(of)));
+        match known.transpose()? {
+            Some(true) => return self.raw.index().map_err(|error| unreadable(&error)),
+            Some(false) => {}
+            None => match self.raw.index().and_then(|mut index| index.read(false).map(|()| index)) {
+                Ok(index) => return Ok(index),
+                Err(error) if Form::unknown(&error).is_some() => {}
+                Err(error) => return Err(unreadable(&error)),
+            },
+        }
+        // From here on libgit2 works with a copy, until the file changes.
+        let seen = version(&path)?;
+        let mut draft = self.draft(&path)?;
+        self.raw.set_index(&mut draft.index).tried("hand over the index")?;
+        *self.plain_form_of.borrow_mut() = seen;
+        self.raw.index().map_err(|error| unreadable(&error))
+    }
+
+    /// Opens a copy of an index for changing, in plain form whatever its form was, and says which that was.
+    pub(in crate::host::git) fn open_copy(&self, copy: &Path) -> Result<(git2::Index, Form)> {
+        let open = || git2::Index::open_ext(copy, self.format());
+        let (opened, form) = match open() {
+            Ok(index) => (Ok(index), Form::Plain),
+            Err(error) => match Form::unknown(&error) {
+                Some(form) => {
+                    self.bring_into(Form::Plain, copy)?;
+                    (open(), form)
+                }
+                None => (Err(error), Form::Plain),
+            },
+        };
+        Ok((opened.map_err(|error| Error::at("read the index", copy, error.message().to_owned()))?, form))
+    }
+
+    /// Has git write the index at `path`, a copy, in another form. The files of the work tree are not looked at.
+    fn bring_into(&self, form: Form, path: &Path) -> Result<()> {
+        let &[split, sparse, option] = form.arguments() else { return Ok(()) };
+        let hints = "advice.sparseIndexExpanded=false";
+        let arguments = ["-c", split, "-c", sparse, "-c", hints, "update-index", option, "--force-write-index"].to_vec();
+        let variables = vec![("GIT_INDEX_FILE", path.to_string_lossy().into_owned())];
+        let call = Call { arguments, allowed: Allowed::Nothing, variables, input: Vec::new() };
+        let finished = self.run_git_here(&call, &self.environment, &Stop::default())?;
+        if finished.exit.is_success() {
+            return Ok(());
+        }
+        let what = format!("cannot bring a copy of the index into another form with {}", finished.exit);
+        Err(refused(Code::Environment, &what, &finished).into())
     }
 
     /// Where the index of this work tree is.
@@ -96,6 +180,9 @@ impl Repository {
             let mut draft = self.draft(&path)?;
             edit(&mut draft.index)?;
             draft.index.write().tried("write a new index")?;
+            if draft.form != Form::Plain {
+                self.bring_into(draft.form, &draft.path)?;
+            }
             settle_times(&path, &draft.path)?;
             failpoint::reach("index.drafted").doing("write a new index", &draft.path)?;
             if !acquire(&draft.path, &lock)? {
@@ -140,11 +227,11 @@ impl Repository {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).doing("copy the index to", &path),
         }
-        match git2::Index::open_ext(&path, self.format()) {
-            Ok(opened) => Ok(Draft { path, index: opened }),
+        match self.open_copy(&path) {
+            Ok((opened, form)) => Ok(Draft { path, index: opened, form }),
             Err(error) => {
                 drop(fs::remove_file(&path));
-                Err(index_refused(index, &error))
+                Err(error)
             }
         }
     }
@@ -250,6 +337,39 @@ mod tests {
             touch_nothing(&fixture.repository()).unwrap();
             assert_eq!(seen(), before);
             assert!(fs::read_dir(fixture.repository().drafts()).unwrap().next().is_none(), "a draft stayed behind");
+        }
+    }
+
+    #[test]
+    fn an_index_stays_in_the_form_that_the_user_gave_it() {
+        let split: fn(&Fixture) = |fixture| {
+            fixture.git(&["config", "core.splitIndex", "true"]);
+            fixture.git(&["update-index", "--split-index"]);
+        };
+        let sparse: fn(&Fixture) = |fixture| drop(fixture.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "d"]));
+        for (form, prepare) in [(Form::Split, split), (Form::Sparse, sparse)] {
+            let fixture = Fixture::new();
+            for name in ["a", "d/e", "out/b", "out/c"] {
+                fixture.commit_file(name, "1\n");
+            }
+            prepare(&fixture);
+            fixture.write("d/e", "2\n");
+            let on_disk = || {
+                let opened = git2::Index::open(&fixture.root().join(".git/index"));
+                opened.err().and_then(|error| Form::unknown(&error))
+            };
+            let seen = || (on_disk(), fixture.git(&["ls-files", "-v", "--stage"]), fixture.status());
+            let (before, repository) = (seen(), fixture.repository());
+            assert_eq!(before.0, Some(form));
+            assert_eq!(repository.index().unwrap().len(), 4);
+            touch_nothing(&repository).unwrap();
+            assert_eq!(seen(), before);
+            let unstage = |index: &mut git2::Index| index.remove(Path::new("a"), 0).tried("remove");
+            repository.rewrite_index(&mut |index| unstage(index), || Ok(())).unwrap();
+            assert_eq!((on_disk(), fixture.status().as_str()), (Some(form), "D  a\n M d/e\n?? a"));
+            assert_eq!(repository.index().unwrap().len(), 3, "the new one is seen");
+            assert_eq!(repository.status().unwrap().staged.len(), 1);
+            fixture.fsck();
         }
     }
 

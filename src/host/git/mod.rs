@@ -3,7 +3,7 @@
 //! Nothing here forces: no call overwrites what it was not told about, and the user's index, branches and configuration
 //! change only in the functions that say so in their first line. Nothing here decides what may be committed or where.
 
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 use git2::{ObjectFormat, ObjectType};
 
@@ -18,6 +18,7 @@ mod commit;
 mod content;
 mod diff;
 mod entries;
+mod filters;
 mod gather;
 mod genuine;
 mod head;
@@ -72,6 +73,8 @@ pub struct Repository {
     pub(in crate::host::git) raw: git2::Repository,
     pub(in crate::host::git) environment: Environment,
     pub(in crate::host::git) ref_store: RefStore,
+    /// The index that libgit2 was given a plain form of, because it cannot read the one on disk.
+    pub(in crate::host::git) plain_form_of: RefCell<Option<index::Version>>,
 }
 
 /// Who reads and writes the refs of a repository.

@@ -3,6 +3,7 @@
 //! Which repository belongs to a directory is found by `host::workspace`, not here.
 
 use std::{
+    cell::RefCell,
     collections::BTreeSet,
     path::Path,
     sync::{Once, PoisonError, RwLock},
@@ -39,7 +40,8 @@ impl Repository {
                 .hint("work in a clone or a linked work tree: `git worktree add <directory>`")
                 .into());
         }
-        let mut repository = Self { raw, environment: environment.clone(), ref_store: RefStore::Library };
+        let mut repository =
+            Self { raw, environment: environment.clone(), ref_store: RefStore::Library, plain_form_of: RefCell::default() };
         if repository.config_text("extensions.refStorage")?.is_some_and(|kind| kind != "files") {
             repository.ref_store = RefStore::Program;
         }
@@ -144,23 +146,6 @@ fn unknown_to_git(root: &Path, extension: &str, error: &Error) -> Refusal {
         .hint("a newer git may: `git --version`; reftables need git 2.45")
 }
 
-/// Names the kinds of index that libgit2 does not know.
-pub(in crate::host::git) fn index_refused(path: &Path, error: &git2::Error) -> Error {
-    let kind = match error.message() {
-        message if message.contains("'link'") => "is split in two (`core.splitIndex`)",
-        message if message.contains("'sdir'") => "is sparse (`index.sparse`)",
-        message => return Error::at("read the index", path, message.to_owned()),
-    };
-    let hint = if kind.contains("split") {
-        "`git update-index --no-split-index`"
-    } else {
-        "`git sparse-checkout set --no-sparse-index`"
-    };
-    Refusal::environment(format!("the index `{}` {kind}, which this version cannot read and write", path.display()))
-        .hint(format!("{hint} writes it in the plain form"))
-        .into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,17 +243,6 @@ mod tests {
         }
         let refusal = refusal(fixture.root());
         assert!(refusal.hint.unwrap().contains("safe.directory"), "{}", refusal.message);
-    }
-
-    #[test]
-    fn an_index_that_cannot_be_read_is_named_with_the_way_out() {
-        let fixture = Fixture::new();
-        fixture.commit_file("a.txt", "a\n");
-        fixture.git(&["update-index", "--split-index"]);
-        let Err(Error::Refused(refusal)) = fixture.repository().index() else { panic!("was read") };
-        assert!(refusal.message.contains("split"), "{}", refusal.message);
-        fixture.git(&["update-index", "--no-split-index"]);
-        assert_eq!(fixture.repository().index().unwrap().len(), 1);
     }
 
     #[test]

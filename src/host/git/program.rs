@@ -31,6 +31,8 @@ const KEPT: usize = 16 * 1024 * 1024;
 pub(in crate::host::git) enum Allowed {
     /// Nothing.
     Nothing,
+    /// Filter programs that may run.
+    Filters,
     /// The program that signs.
     Signing,
     /// The repository's hooks and whatever they call.
@@ -68,10 +70,36 @@ const FOR_HOOKS: [&str; 4] =
 impl Repository {
     /// Runs git in the work tree to its end.
     pub(in crate::host::git) fn run_git(&self, call: &Call<'_>, environment: &Environment, stop: &Stop) -> Result<Finished> {
+        if call.allowed == Allowed::Hooks {
+            return self.run_git_without(Vec::new(), call, environment, stop);
+        }
+        let mut names = filters_of(&self.raw)?;
+        // To find the submodules libgit2 needs an index that it can read.
+        drop(self.index());
+        for submodule in self.raw.submodules().unwrap_or_default() {
+            if let Ok((inside, _)) = open_raw(&self.root().join(submodule.path())) {
+                names.extend(filters_of(&inside)?);
+            }
+        }
+        self.run_git_without(names, call, environment, stop)
+    }
+
+    /// The same for a call that looks into no submodule.
+    pub(in crate::host::git) fn run_git_here(&self, call: &Call<'_>, environment: &Environment, stop: &Stop) -> Result<Finished> {
+        self.run_git_without(filters_of(&self.raw)?, call, environment, stop)
+    }
+
+    /// The same with the filter programs of these names switched off.
+    pub(in crate::host::git) fn run_git_without(
+        &self,
+        filters: Vec<String>,
+        call: &Call<'_>,
+        environment: &Environment,
+        stop: &Stop,
+    ) -> Result<Finished> {
         let mut words: Vec<String> = vec!["git".to_owned(), "--no-pager".to_owned()];
         let set: &[&str] = if call.allowed == Allowed::Hooks { &FOR_HOOKS } else { &HARDENED };
-        let without_filters = if call.allowed == Allowed::Hooks { Vec::new() } else { self.filters_off()? };
-        for setting in set.iter().map(|setting| (*setting).to_owned()).chain(without_filters) {
+        for setting in set.iter().map(|setting| (*setting).to_owned()).chain(switched_off(filters)?) {
             words.extend(["-c".to_owned(), setting]);
         }
         words.extend(call.arguments.iter().map(|word| (*word).to_owned()));
@@ -121,31 +149,26 @@ impl Repository {
             .hint("`git config user.signingKey` names the key; `git commit -S` shows what is wrong")
             .into())
     }
-
-    /// Settings that turn off every filter program that the configuration of this repository or of a submodule names.
-    fn filters_off(&self) -> Result<Vec<String>> {
-        let mut names = filters_of(&self.raw)?;
-        for submodule in self.raw.submodules().unwrap_or_default() {
-            if let Ok((inside, _)) = open_raw(&self.root().join(submodule.path())) {
-                names.extend(filters_of(&inside)?);
-            }
-        }
-        names.sort();
-        names.dedup();
-        if let Some(odd) = names.iter().find(|name| name.contains(['=', '\n'])) {
-            return Err(Refusal::environment(format!(
-                "the filter `{}` of the git configuration cannot be turned off",
-                odd.escape_debug()
-            ))
-            .hint("give it a name without `=`")
-            .into());
-        }
-        let off = |name: String| ["clean=", "smudge=", "process=", "required=false"].map(|key| format!("filter.{name}.{key}"));
-        Ok(names.into_iter().flat_map(off).collect())
-    }
 }
 
-fn filters_of(repository: &git2::Repository) -> Result<Vec<String>> {
+/// Settings that turn off the filter programs of these names.
+fn switched_off(mut names: Vec<String>) -> Result<Vec<String>> {
+    names.sort();
+    names.dedup();
+    if let Some(odd) = names.iter().find(|name| name.contains(['=', '\n'])) {
+        return Err(Refusal::environment(format!(
+            "the filter `{}` of the git configuration cannot be turned off",
+            odd.escape_debug()
+        ))
+        .hint("give it a name without `=`")
+        .into());
+    }
+    let off = |name: String| ["clean=", "smudge=", "process=", "required=false"].map(|key| format!("filter.{name}.{key}"));
+    Ok(names.into_iter().flat_map(off).collect())
+}
+
+/// The names of all filters of the configuration, whoever they are of.
+pub(in crate::host::git) fn filters_of(repository: &git2::Repository) -> Result<Vec<String>> {
     let doing = || "read the filters of the git configuration";
     let config = repository.config().tried(doing())?;
     let mut names = Vec::new();
@@ -165,12 +188,14 @@ fn variables(environment: &Environment, allowed: Allowed) -> Variables {
     let kept = ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"];
     let injected = |name: &str| name == "GIT_CONFIG" || name == "GIT_CONFIG_PARAMETERS" || name.starts_with("GIT_CONFIG_COUNT");
     let unwanted = |name: &str| match allowed {
-        Allowed::Nothing => name.starts_with("GIT_") && !kept.contains(&name),
+        Allowed::Nothing | Allowed::Filters => name.starts_with("GIT_") && !kept.contains(&name),
         Allowed::Signing | Allowed::Hooks => injected(name) || name.starts_with("GIT_TRACE"),
     };
     let variables = Variables::inherited(environment).without(unwanted).with("GIT_TERMINAL_PROMPT", "0");
     match allowed {
-        Allowed::Nothing | Allowed::Signing => variables.with("GIT_OPTIONAL_LOCKS", "0").with("LC_ALL", "C.UTF-8"),
+        Allowed::Nothing | Allowed::Filters | Allowed::Signing => {
+            variables.with("GIT_OPTIONAL_LOCKS", "0").with("LC_ALL", "C.UTF-8")
+        }
         Allowed::Hooks => variables.with("GIT_EDITOR", ":"),
     }
 }

@@ -6,7 +6,7 @@
 //! through a link, and no directory goes that holds anything.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     ffi::OsStr,
     fs::File,
     io::{self, Read as _, Write as _},
@@ -26,8 +26,9 @@ use crate::{
         failpoint,
         git::{
             Repository,
-            attributes::{Asked, Attributes},
+            attributes::{Asked, Attributes, Route},
             entries::Tracked,
+            filters::Store,
             hash, oid,
             stat::Stat,
             walk::FileMode,
@@ -181,12 +182,20 @@ impl Repository {
     }
 }
 
+/// Whether a file with attributes that nobody tracks lies above a path of the plan.
+fn says_on_disk(repository: &Repository, plan: &RollbackPlan) -> bool {
+    let directories: BTreeSet<TreePath> = plan.entries.iter().flat_map(|entry| entry.path.parents()).collect();
+    let below = directories.iter().map(|directory| directory.join_to(repository.root()));
+    std::iter::once(repository.root().to_owned()).chain(below).any(|directory| directory.join(".gitattributes").exists())
+}
+
 impl<'a> Site<'a> {
     fn new(repository: &'a Repository, plan: &RollbackPlan, environment: &Environment) -> Result<Self> {
         let tracked = Tracked::read(repository)?;
         let says = |path: &[u8]| path == b".gitattributes" || path.ends_with(b"/.gitattributes");
-        let in_tree =
-            plan.entries.iter().any(|entry| says(entry.path.as_bytes())) || (0..tracked.len()).any(|at| says(tracked.path(at)));
+        let in_tree = plan.entries.iter().any(|entry| says(entry.path.as_bytes()))
+            || (0..tracked.len()).any(|at| says(tracked.path(at)))
+            || says_on_disk(repository, plan);
         let root = repository.root();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let top = rustix::fs::open(root, flags, Permissions::empty()).map_err(io::Error::from).doing("open", root)?;
@@ -235,6 +244,12 @@ impl<'a> Site<'a> {
             Ok(None) => return Ok(Stands::Nothing),
             Err(error) => return Err(failed(error)),
         };
+        if stat.file_type() == FileType::RegularFile && self.attributes.route(path)? == Route::Program {
+            let mode = self.file_mode.record(stat.mode, like.map(Mode::bits));
+            let mut ids = self.repository.hash_by_program(&[path], Store::IdOnly)?;
+            let side = ids.pop().map(|oid| Side { mode: Mode::from_bits(mode).unwrap_or(Mode::File), oid });
+            return Ok(side.map_or(Stands::Nothing, |side| Stands::Recorded(side, stat)));
+        }
         let (mode, bytes) = match stat.file_type() {
             FileType::Directory => return Ok(Stands::Directory),
             FileType::Symlink => {
@@ -251,7 +266,10 @@ impl<'a> Site<'a> {
                     let entry = self.tracked.get(self.tracked.find(path.as_bytes())?);
                     self.repository.blob_bytes(&oid(entry.oid)).ok()
                 };
-                let stored = self.attributes.conversion(path)?.to_repository(&bytes, indexed).into_owned();
+                let stored = match self.attributes.route(path)? {
+                    Route::Here(conversion) => conversion.to_repository(&bytes, indexed).into_owned(),
+                    Route::Program => return Ok(Stands::Other),
+                };
                 (Mode::from_bits(mode).unwrap_or(Mode::File), stored)
             }
             _ => return Ok(Stands::Other),
@@ -377,7 +395,10 @@ impl<'a> Site<'a> {
         if then.mode == Mode::Link {
             rustix::fs::symlinkat(&*bytes, directory, draft).map_err(|error| Held::errno(error, "write", path))?;
         } else {
-            let content = self.attributes.conversion(path)?.to_work_tree(&bytes, &then.oid).into_owned();
+            let content = match self.attributes.route(path)? {
+                Route::Here(conversion) => conversion.to_work_tree(&bytes, &then.oid).into_owned(),
+                Route::Program => self.repository.smudge(&[(path, then)])?.read(path)?,
+            };
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::openat(directory, draft, flags, Permissions::RUSR | Permissions::WUSR)
                 .map_err(|error| Held::errno(error, "write", path))?;
@@ -461,8 +482,12 @@ impl<'a> Site<'a> {
 
     /// Whether the file holds the bytes that are written for `wanted`.
     fn holds(&self, path: &TreePath, wanted: &Side) -> Result<bool> {
-        let stored = self.repository.blob_bytes(&wanted.oid)?;
-        let written = self.attributes.conversion(path)?.to_work_tree(&stored, &wanted.oid).into_owned();
+        let written = match self.attributes.route(path)? {
+            Route::Here(conversion) => {
+                conversion.to_work_tree(&self.repository.blob_bytes(&wanted.oid)?, &wanted.oid).into_owned()
+            }
+            Route::Program => self.repository.smudge(&[(path, wanted)])?.read(path)?,
+        };
         Ok(std::fs::read(path.join_to(self.repository.root())).is_ok_and(|found| found == written))
     }
 

@@ -50,7 +50,9 @@ impl Staging {
             }
         }
         let marked = tracked.all().filter(|entry| !matches!(entry.mark, Mark::Plain | Mark::Unmerged));
-        let marks = marked.filter_map(|entry| Some((TreePath::new(entry.path).ok()?, entry.mark))).collect();
+        let marks = marked
+            .filter_map(|entry| Some((TreePath::new(entry.path.strip_suffix(b"/").unwrap_or(entry.path)).ok()?, entry.mark)))
+            .collect();
         Ok(Self { tree: Trees::of(tracked, batch)?.staged(), stages, marks })
     }
 
@@ -141,6 +143,18 @@ impl Repository {
     }
 }
 
+/// The marks with what is below a directory that a sparse index keeps as one entry, as far as the other side names it.
+fn spelled_out(marks: &Marks, other: &Marks) -> Marks {
+    let mut all = marks.clone();
+    for path in other.iter().filter(|(_, mark)| **mark == Mark::SkipWorktree).map(|(path, _)| path) {
+        for parent in path.parents().filter(|parent| marks.contains_key(parent)) {
+            all.remove(&parent);
+            all.insert(path.clone(), Mark::SkipWorktree);
+        }
+    }
+    all
+}
+
 impl Difference {
     fn between(read: &ReadTree<'_>, now: &Staging, then: &Staging, plan: &RollbackPlan) -> Result<Self> {
         fn considered<T: Clone>(all: &BTreeMap<TreePath, T>, plan: &RollbackPlan) -> BTreeMap<TreePath, T> {
@@ -149,10 +163,11 @@ impl Difference {
         }
         let mut changes = differences(read, Some(now.tree), Some(then.tree))?;
         changes.retain(|change| plan.restores_staged(&change.path));
+        let (marks_now, marks_then) = (spelled_out(&now.marks, &then.marks), spelled_out(&then.marks, &now.marks));
         Ok(Self {
             changes,
             stages: (considered(&now.stages, plan), considered(&then.stages, plan)),
-            marks: (considered(&now.marks, plan), considered(&then.marks, plan)),
+            marks: (considered(&marks_now, plan), considered(&marks_then, plan)),
         })
     }
 

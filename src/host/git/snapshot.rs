@@ -110,7 +110,7 @@ impl Repository {
     /// directories `also` is in it even where rules ignore it.
     ///
     /// # Errors
-    /// Refuses a changed path that goes through a filter program, by name; fails when something cannot be read.
+    /// Refuses a changed path that goes through a filter that nobody has trusted, by name; fails when something cannot be read.
     pub fn snapshot(&self, environment: &Environment, limits: &Limits, also: &[TreePath]) -> Result<Snapshot<'_>> {
         let tracked = Tracked::read(self)?;
         let found = walk(self, environment, &tracked, also)?;
@@ -456,7 +456,9 @@ fn manifest(
             Mark::AssumeUnchanged => &mut assume_unchanged,
             Mark::IntentToAdd => &mut intent_to_add,
         };
-        list.extend(TreePath::new(tracked.path(at)).ok());
+        // A directory that a sparse index keeps as one entry ends with a slash.
+        let path = tracked.path(at);
+        list.extend(TreePath::new(path.strip_suffix(b"/").unwrap_or(path)).ok());
     }
     let new_files = || {
         found.new.iter().filter_map(|new| match new.found {

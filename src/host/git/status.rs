@@ -87,11 +87,7 @@ impl Repository {
             if let Some((_, kind)) = kinds(flags, staged) {
                 status.staged.push((path.clone(), kind));
             }
-            // Libgit2 does not know of paths that a sparse checkout leaves out.
-            let left_out = flags.intersects(Flag::WT_DELETED)
-                && index
-                    .get_path(&path.join_to("".as_ref()), 0)
-                    .is_some_and(|entry| IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended).is_skip_worktree());
+            let left_out = flags.intersects(Flag::WT_DELETED) && is_left_out(&index, &path);
             if let Some((_, kind)) = kinds(flags, unstaged).filter(|_| !left_out) {
                 status.unstaged.push((path.clone(), kind));
             }
@@ -158,6 +154,7 @@ impl Repository {
     /// Fails when git's data or the work tree cannot be read.
     pub fn numstat_of_work_tree(&self, old: Option<&Oid>) -> Result<Numstat> {
         let old = old.map(|old| self.raw_tree(old)).transpose()?;
+        let index = self.index()?;
         let mut options = git2::DiffOptions::new();
         options.context_lines(0).include_untracked(true).recurse_untracked_dirs(true).show_untracked_content(true);
         let diff = self
@@ -165,9 +162,16 @@ impl Repository {
             .diff_tree_to_workdir_with_index(old.as_ref(), Some(&mut options))
             .tried("compare the work tree with a commit")?;
         let mut figures = Numstat::of(&diff)?;
-        figures.paths.retain(|path| !path.path.is_claude());
+        let stands = |path: &TreePath| path.join_to(self.root()).symlink_metadata().is_ok();
+        figures.paths.retain(|path| !path.path.is_claude() && (stands(&path.path) || !is_left_out(&index, &path.path)));
         Ok(figures)
     }
+}
+
+/// Whether a sparse checkout leaves the path out, of which libgit2 does not know.
+fn is_left_out(index: &git2::Index, path: &TreePath) -> bool {
+    let entry = index.get_path(&path.join_to("".as_ref()), 0);
+    entry.is_some_and(|entry| IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended).is_skip_worktree())
 }
 
 #[cfg(test)]

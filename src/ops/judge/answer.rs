@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{Result, store::record, transaction::Transaction, trust, workspace::Workspace},
+    host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
         actor::Actor,
         event::Fact,
@@ -51,7 +51,7 @@ pub struct Outcome {
 /// Refuses anybody but a person, an unknown question, one that is settled, and an answer that a human gate does not offer.
 pub fn answer(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let mut transaction = Transaction::open(workspace)?;
-    trust::must_be_shown_person(workspace, "answering a question")?;
+    workspace.must_be_shown_person("answering a question")?;
     if !transaction.actor().is_person() {
         // The token shows a person although an agent's mark is in the environment.
         transaction.act_as(Actor::Person { name: Some(workspace.person()) });

@@ -3,7 +3,7 @@
 //!
 //! Hooks in the git directory are the person's own: no clone brings them. Whether a declaration is trusted is not asked here.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use crate::{
     host::{Result, store::write, template::Templates, workspace::Workspace},
@@ -88,11 +88,7 @@ pub fn files(workspace: &Workspace) -> Result<Vec<Declaration>> {
 /// Fails when git's configuration or a hook cannot be read.
 pub fn of_git(workspace: &Workspace) -> Result<Vec<Declaration>> {
     let mut declarations = hooks(workspace)?;
-    let mut filters: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in workspace.git()?.own_config("^filter\\..*\\.(clean|smudge|process)$")? {
-        let Some((filter, part)) = name.trim_start_matches("filter.").rsplit_once('.') else { continue };
-        filters.entry(filter.to_owned()).or_default().push_str(&format!("{part} = {value}\n"));
-    }
+    let filters = workspace.git()?.own_filters()?;
     declarations.extend(filters.iter().map(|(name, content)| Declaration::new(Kind::Filter, name, content)));
     Ok(declarations)
 }

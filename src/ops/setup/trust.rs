@@ -90,7 +90,7 @@ pub fn trust(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     if in_service {
         workspace.actor().must_be_person("`autonomy trust`")?;
     } else {
-        trust::must_be_shown_person(workspace, "`autonomy trust`")?;
+        workspace.must_be_shown_person("`autonomy trust`")?;
     }
     let declarations = declared::all(workspace)?;
     let mut chosen = Vec::new();
@@ -130,7 +130,7 @@ pub struct RevokeOutcome {
 /// # Errors
 /// Refuses everybody but a person, and names that are not trusted.
 pub fn revoke(workspace: &Workspace, request: &RevokeRequest) -> Result<RevokeOutcome> {
-    trust::must_be_shown_person(workspace, "`autonomy trust revoke`")?;
+    workspace.must_be_shown_person("`autonomy trust revoke`")?;
     let mut store = TrustStore::open(workspace)?;
     let named = |one: &Trusted, name: &str| one.declaration.name == name || one.declaration.label() == name;
     for name in &request.names {

@@ -18,7 +18,6 @@ use crate::{
             snapshots::{self, Asked, Held, Prepared, Which},
         },
         transaction::Transaction,
-        trust::must_be_shown_person,
         workspace::Workspace,
     },
     model::{
@@ -277,7 +276,7 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let over =
         |entry: &Entry| matches!(entry.action, Action::Restore | Action::Delete) && ownership.others.contains_key(&entry.path);
     if planned.plan.entries.iter().any(over) {
-        must_be_shown_person(workspace, "rolling back what another live session wrote")?;
+        workspace.must_be_shown_person("rolling back what another live session wrote")?;
     }
     let asked = safety(&planned, target.step.before(&outcome), None);
     let prepared = snapshots::prepare(workspace, &lock, journal.session(), journal.at(), present, asked)?;
