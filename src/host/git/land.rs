@@ -509,10 +509,12 @@ mod tests {
         fixture.repository().land(&prepared.landing).unwrap();
         assert_eq!(fixture.git(&["diff-files"]), "");
         assert_eq!(fixture.status(), "");
-        for (name, named) in [("a.lfs", "`lfs`"), ("a.utf16", "`UTF-16`")] {
-            fixture.write(name, "x");
-            assert!(unprepared(&fixture, name).message.contains(named), "{name}");
-        }
+        fixture.write("a.utf16", b"\xff\xfex\0\n\0");
+        let prepared = prepare(&fixture, &[("a.utf16", Content::WorkTree)]);
+        let side = fixture.repository().side_at(&prepared.tree, &path("a.utf16")).unwrap().unwrap();
+        assert_eq!(side.oid, fixture.oid_of(&["hash-object", "a.utf16"]));
+        fixture.write("a.lfs", "x");
+        assert!(unprepared(&fixture, "a.lfs").message.contains("`lfs`"), "nobody trusted it");
     }
 
     #[test]
