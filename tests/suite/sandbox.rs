@@ -145,11 +145,17 @@ impl Sandbox {
         self.work.join(relative)
     }
 
+    /// The next second of this machine, and a seed of its own.
+    pub(crate) fn next_moment(&self) -> (jiff::Timestamp, u64) {
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        let seconds = i64::try_from(START + number).expect("in range");
+        (jiff::Timestamp::from_second(seconds).expect("in range"), number)
+    }
+
     /// A program in this machine's environment, one second later than the last and with a seed of its own.
     pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Command {
-        let number = self.commands.fetch_add(1, Ordering::Relaxed);
-        let seconds = START + number;
-        let moment = jiff::Timestamp::from_second(i64::try_from(seconds).expect("in range")).expect("in range");
+        let (moment, number) = self.next_moment();
+        let seconds = moment.as_second();
         let mut command = Command::new(program);
         command.current_dir(&self.work).env_clear().stdin(Stdio::null());
         command.env("AUTONOMY_CLOCK", moment.to_string()).env("AUTONOMY_SEED", number.to_string());

@@ -31,9 +31,8 @@ use crate::sandbox::Sandbox;
 fn workspace(sandbox: &Sandbox) -> Workspace {
     let home = sandbox.base().join("home");
     let environment = Environment::given(sandbox.work(), &[("HOME", home.to_str().expect("a plain path"))]);
-    let now = sandbox.run(&mut sandbox.program("env")).ok().stdout;
-    let now = now.lines().find_map(|line| line.strip_prefix("AUTONOMY_CLOCK=")).expect("the sandbox sets the clock").parse();
-    Workspace::find(environment, Clock::fixed(now.expect("a moment"), 7)).expect("a repository")
+    let (now, seed) = sandbox.next_moment();
+    Workspace::find(environment, Clock::fixed(now.to_string().parse().expect("a moment"), seed)).expect("a repository")
 }
 
 /// Adds facts to a session's log, or to the clone's own.

@@ -76,11 +76,18 @@ pub(in crate::host::git) struct Tracked {
     written: Moment,
 }
 
+/// Whether the checksum at the end of an index is computed again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Checksum {
+    Believed,
+    Compared,
+}
+
 impl Tracked {
     pub(in crate::host::git) fn read(repository: &Repository) -> Result<Self> {
         let path = repository.index_path();
         // As git itself: the checksum of the whole is not asked for each time.
-        let tracked = Self::open(&path, repository.format(), true)?;
+        let tracked = Self::open(&path, repository.format(), Checksum::Believed)?;
         let mut tracked = tracked.unwrap_or_else(|| Self::empty(repository.format()));
         if tracked.index.is_sparse() {
             tracked.spell_out(repository)?;
@@ -90,17 +97,17 @@ impl Tracked {
 
     /// Reads a file of our own in the form of an index, if it is whole.
     pub(in crate::host::git) fn checked(path: &Path, format: ObjectFormat) -> Result<Option<Self>> {
-        Self::open(path, format, false)
+        Self::open(path, format, Checksum::Compared)
     }
 
     /// None where there is no file.
-    fn open(path: &Path, format: ObjectFormat, skip_hash: bool) -> Result<Option<Self>> {
+    fn open(path: &Path, format: ObjectFormat, checksum: Checksum) -> Result<Option<Self>> {
         let written = match rustix::fs::stat(path) {
             Ok(stat) => Stat::of(&stat).modified,
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(Error::at("read the index", path, io::Error::from(error))),
         };
-        let read = gix_index::File::at(path, kind(format), skip_hash, gix_index::decode::Options::default());
+        let read = gix_index::File::at(path, kind(format), checksum == Checksum::Believed, gix_index::decode::Options::default());
         let read = read.map_err(|error| Error::at("read the index", path, error.to_string()))?;
         Ok(Some(Self::put_together(read.into(), written)))
     }

@@ -100,7 +100,7 @@ impl Repository {
             Store::IdOnly => &[],
         };
         // Git reads quoted names in the form that paths have as text.
-        let input: String = paths.iter().map(|path| format!("{path}\n")).collect();
+        let input: String = paths.iter().flat_map(|path| [path.to_string(), "\n".to_owned()]).collect();
         let finished = self.filter(&[&["hash-object"], write, &["--stdin-paths"]].concat(), input.into_bytes(), None)?;
         let ids: Vec<Oid> = finished.stdout.text().lines().map(Oid::new).collect::<Result<_, Refusal>>()?;
         if ids.len() == paths.len() {

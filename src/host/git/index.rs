@@ -25,6 +25,7 @@ use crate::{
         git::{
             Repository, Tried as _,
             program::{Allowed, Call, refused},
+            version::version,
         },
         process::Stop,
     },
@@ -33,15 +34,6 @@ use crate::{
 
 /// How long an `index.lock` of somebody else is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What tells one version of the index file from another.
-#[derive(PartialEq, Eq)]
-pub(in crate::host::git) struct Version {
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
 
 /// A new index beside the old one; taken away when it is dropped.
 struct Draft {
@@ -271,19 +263,6 @@ pub(in crate::host::git) fn settle_times(index: &Path, draft: &Path) -> Result<(
         file.set_modified(found.modified().doing("read the time of", index)?).doing("set the time of", draft)?;
     }
     file.sync_all().doing("sync", draft)
-}
-
-fn version(index: &Path) -> Result<Option<Version>> {
-    match index.symlink_metadata() {
-        Ok(found) => Ok(Some(Version {
-            inode: found.ino(),
-            size: found.size(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::at("look at the index", index, error)),
-    }
 }
 
 /// Makes the complete draft the lock, or says that somebody else was first.

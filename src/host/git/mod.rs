@@ -47,6 +47,7 @@ mod tags;
 mod tracked;
 mod tree;
 mod trees;
+mod version;
 mod walk;
 
 #[cfg(test)]
@@ -74,7 +75,7 @@ pub struct Repository {
     pub(in crate::host::git) environment: Environment,
     pub(in crate::host::git) ref_store: RefStore,
     /// The index that libgit2 was given a plain form of, because it cannot read the one on disk.
-    pub(in crate::host::git) plain_form_of: RefCell<Option<index::Version>>,
+    pub(in crate::host::git) plain_form_of: RefCell<Option<version::Version>>,
 }
 
 /// Who reads and writes the refs of a repository.

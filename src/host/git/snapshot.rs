@@ -15,14 +15,14 @@ use crate::{
         Result,
         environment::Environment,
         git::{
-            Repository, Signature,
+            Repository, Signature, Tried as _,
             attributes::{Asked, Attributes},
             batch::{Batch, Leaf, tree_id},
             content::{Answer, Keep, Looking, Question, SecretFiles, hash},
             diff::differences,
             entries::{Mark, Tracked},
             leak::{Lookout, Markers},
-            oid,
+            oid, raw_oid,
             stat_cache::StatCache,
             trees::{Edit, Trees},
             walk::{FileMode, Findings, Found, New, walk},
@@ -171,7 +171,9 @@ impl Repository {
     ) -> Result<Vec<Leak>> {
         let taken_in = hashed.new_leaks.iter().filter(|leak| !over.paths.contains(leak.path.as_bytes()));
         let mut marked: BTreeSet<Leak> = hashed.leaks.iter().chain(taken_in).cloned().collect();
-        let head = self.head()?.commit().map(|head| self.raw_tree(head)).transpose()?.map(|tree| tree.id());
+        // The commit names its tree; the tree itself may be damaged, which is no concern of a snapshot that is equal to it.
+        let tree = |head: &Oid| self.raw.find_commit(raw_oid(head)?).tried("read HEAD").map(|commit| commit.tree_id());
+        let head = self.head()?.commit().map(tree).transpose()?;
         if head != Some(index) {
             let staged = differences(&|id| batch.read(id), head, Some(index))?;
             marked.extend(self.added_secrets(&staged, lookout)?);

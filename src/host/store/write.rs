@@ -139,13 +139,13 @@ pub fn remove_file(path: &Path) -> Result<()> {
 /// Refuses links and paths that leave `root`; fails when the file cannot be removed.
 pub fn remove(root: &Path, relative: &str) -> Result<()> {
     let Some(place) = Place::below(root, relative)? else { return Ok(()) };
-    failpoint::reach("write.remove").doing("remove", place.path())?;
+    failpoint::reach("write.remove_below").doing("remove", place.path())?;
     match place.stands()? {
         Stands::Nothing => {}
         Stands::Link => return inside(root, relative).map(drop),
         Stands::File(_) | Stands::Other => place.remove()?,
     }
-    failpoint::reach("write.removed").doing("remove", place.path())?;
+    failpoint::reach("write.removed_below").doing("remove", place.path())?;
     remove_empty(root, relative)
 }
 

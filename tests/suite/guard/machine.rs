@@ -88,9 +88,9 @@ fn uncommitted_work_is_saved_before_it_is_thrown_away() {
     for text in ["git reset --hard", "git clean -fdx", "git checkout ."] {
         assert_eq!(command(&sandbox, text).0, 0, "{text} throws nothing away");
     }
-    sandbox.write("README.md", "mine\n");
+    sandbox.write("file", "mine\n");
     sandbox.write("new.txt", "mine\n");
-    for (text, file) in [("git reset --hard", "README.md"), ("git clean -fd", "new.txt"), ("git restore .", "README.md")] {
+    for (text, file) in [("git reset --hard", "file"), ("git clean -fd", "new.txt"), ("git restore .", "file")] {
         let (code, said) = command(&sandbox, text);
         assert!(
             code == 1 && said.contains("unsaved-work") && said.contains(file) && said.contains("autonomy checkpoint"),
@@ -102,9 +102,9 @@ fn uncommitted_work_is_saved_before_it_is_thrown_away() {
     for text in ["git reset --hard", "git clean -fd", "git restore ."] {
         assert_eq!(command(&sandbox, text).0, 0, "{text}: the checkpoint holds it");
     }
-    sandbox.write("README.md", "mine again\n");
+    sandbox.write("file", "mine again\n");
     let (code, said) = command(&sandbox, "git reset --hard");
-    assert!(code == 1 && said.contains("README.md") && !said.contains("new.txt"), "{said}");
+    assert!(code == 1 && said.contains("file") && !said.contains("new.txt"), "{said}");
 }
 
 #[test]

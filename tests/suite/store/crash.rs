@@ -85,7 +85,8 @@ fn is_finished_by_itself(setup: &[&str], line: &str) {
     assert_ne!(before, after, "`{line}` changes something");
     ground.run(LAST, 201, &[]).ok();
     let (end, reached) = (ground.view_with_exclude(), reached(&trace));
-    let writes = ["write.rename", "write.remove"].iter().filter_map(|point| reached.get(*point)).sum::<u32>();
+    let writes =
+        ["write.rename", "write.remove", "write.remove_below"].iter().filter_map(|point| reached.get(*point)).sum::<u32>();
     assert!(writes > 1, "`{line}` passes hardly any fail point: {reached:?}");
     for armed in reached.iter().flat_map(|(point, count)| hits(point, *count)) {
         ground.restore();

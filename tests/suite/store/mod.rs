@@ -21,9 +21,10 @@ use autonomy::{
 
 use crate::sandbox::Sandbox;
 
-/// The workspace of a sandbox's repository, for a person without a terminal.
+/// The workspace of a sandbox's repository, for a person without a terminal, a second after its last command.
 fn workspace(sandbox: &Sandbox) -> Workspace {
     let home = sandbox.base().join("home").display().to_string();
+    let (moment, seed) = sandbox.next_moment();
     let environment = Environment::given(
         sandbox.work(),
         &[
@@ -35,8 +36,7 @@ fn workspace(sandbox: &Sandbox) -> Workspace {
             ("GIT_COMMITTER_EMAIL", "ada@example.com"),
         ],
     );
-    let clock = Clock::of(&environment);
-    Workspace::find(environment, clock).unwrap()
+    Workspace::find(environment, Clock::fixed(moment.to_string().parse().unwrap(), seed)).unwrap()
 }
 
 fn task(title: &str, status: &str) -> String {

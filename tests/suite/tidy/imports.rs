@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[&["model"], &["host"], &["ops"], &["run"], &["hook"
 const CRATES: &[(&str, &[&str])] = &[
     ("brush_parser", &["src/host/source"]),
     ("clap", &["src/cli"]),
-    ("flate2", &["src/host/git/pack"]),
+    ("flate2", &["src/host/git"]),
     ("git2", &["src/host/git"]),
     ("gix_index", &["src/host/git"]),
     ("jiff", &["src/model/time"]),

@@ -20,7 +20,10 @@ fn packages_are_as_agreed(metadata: &Value, allowed: &BTreeSet<String>) -> Vec<F
         let licence = package["license"].as_str().unwrap_or_default();
         let known = |item: &LicenseItem| matches!(item, LicenseItem::Spdx { id, .. } if allowed.contains(id.name));
         match Expression::parse_mode(licence, ParseMode::LAX) {
-            Ok(expression) if expression.evaluate(|asked| asked.addition.is_none() && known(&asked.license)) => {}
+            Ok(expression)
+                if expression.evaluate(|asked| {
+                    allowed.contains(&asked.to_string()) || asked.addition.is_none() && known(&asked.license)
+                }) => {}
             Ok(_) | Err(_) => faults.push(Fault::new(name, format!("has the licence `{licence}`"))),
         }
     }

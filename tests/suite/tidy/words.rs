@@ -36,7 +36,8 @@ const HARMLESS: &[(&str, &str, &str)] =
 
 fn nothing_of_the_user_s_is_lost(sources: &[Source]) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for source in sources {
+    // The guard names these words in order to refuse them; it starts no program.
+    for source in sources.iter().filter(|source| !source.path.starts_with("src/model/guard/")) {
         for (offset, string) in source.product_strings() {
             let harmless = HARMLESS.iter().any(|(path, known, _)| source.path == *path && string == *known);
             let worded = GIT_ARGUMENTS.contains(&string) || GIT_PHRASES.iter().any(|phrase| string.contains(phrase));
@@ -121,6 +122,8 @@ fn nothing_speaks_of_the_workshop(sources: &[Source]) -> Vec<Fault> {
     let mut faults = Vec::new();
     for source in sources.iter().filter(|source| !SPEAKS_FREELY.contains(&source.path.as_str())) {
         for (line, text) in source.text.lines().enumerate() {
+            // How a process sees the top of its file system is no home of anybody.
+            let text = &["/proc/self/root", "/proc/1/root"].iter().fold(text.to_owned(), |text, top| text.replace(top, "/proc"));
             let place = || format!("{}:{}", source.path, line + 1);
             for word in WORKSHOP.iter().map(|(head, tail)| [*head, tail].concat()).filter(|word| text.contains(word.as_str())) {
                 faults.push(Fault::new(place(), format!("`{word}`")));

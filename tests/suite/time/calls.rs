@@ -139,7 +139,10 @@ fn harms() -> Vec<(Verb, Harm, String, u32)> {
         let calls = calls(verb);
         assert!(calls.len() > 20, "{verb:?} makes hardly any call: {calls:?}");
         for harm in HARMS {
-            all.extend(calls.iter().map(|(name, number)| (verb, harm, name.clone(), *number)));
+            // A change of mode that fails is left to the sweep over every call.
+            let meets = |name: &str| every == 1 || harm == Harm::Death || !name.contains("chmod");
+            let met = calls.iter().filter(|(name, _)| meets(name));
+            all.extend(met.map(|(name, number)| (verb, harm, name.clone(), *number)));
         }
     }
     all.into_iter().step_by(every).collect()

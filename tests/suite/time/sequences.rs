@@ -180,7 +180,7 @@ impl Ground {
     }
 
     /// Goes back, and says whether there was anything to do.
-    fn go(&self, to: rollback::To) -> Result<bool, TestCaseError> {
+    fn go(&self, to: &rollback::To) -> Result<bool, TestCaseError> {
         let mode = rollback::Mode::CarryOut { agreed: None };
         let request = serde_json::from_value(serde_json::json!({ "to": to, "mode": mode })).unwrap();
         let gone = rollback::rollback(&self.workspace(), &request).map_err(failed("the rollback"))?;
@@ -344,16 +344,16 @@ impl Ground {
         then.ignorable = self.ignorable(&then.rules, &paths);
         now.ignorable = self.ignorable(&now.rules, &paths);
 
-        let went = self.go(rollback::To::Checkpoint { name: name.clone() })?;
+        let went = self.go(&rollback::To::Checkpoint { name: name.clone() })?;
         let back = self.seen(sequence.thorough);
         judge(&then, &now, &back).map_err(|why| TestCaseError::fail(format!("after the rollback {why}")))?;
         if !went {
             return Ok(());
         }
-        self.go(rollback::To::Undo)?;
+        self.go(&rollback::To::Undo)?;
         let undone = self.seen(sequence.thorough);
         judge_undone(&now, &undone).map_err(|why| TestCaseError::fail(format!("after the undo {why}")))?;
-        self.go(rollback::To::Checkpoint { name })?;
+        self.go(&rollback::To::Checkpoint { name })?;
         let again = self.seen(sequence.thorough);
         judge(&then, &now, &again).map_err(|why| TestCaseError::fail(format!("after the second rollback {why}")))?;
         if sequence.thorough {

@@ -135,7 +135,8 @@ fn take(
         inside(given[at].path.clone()?.join(name))
     };
     let opened = |at: usize| inside(given[at].path.clone()?);
-    let descriptor = |argument: &Argument| argument.word.trim().to_owned();
+    // A process that is started has numbers of its own, so the path belongs to it.
+    let descriptor = |argument: &Argument| format!("{} {:?}", argument.word.trim(), argument.path);
     let number = |argument: &Argument| argument.word.split_whitespace().next().unwrap_or("").parse::<usize>().unwrap_or(0);
     let octal = |at: usize| u32::from_str_radix(given[at].word.trim(), 8).unwrap_or(0) & 0o7777;
     let mut moved = |argument: &Argument, by: usize| {
