@@ -74,7 +74,7 @@ pub(in crate::host::git) fn write(packs: &Packs, objects: &[Object]) -> Result<(
 /// Writes objects that are deflated already; hands back the names of the packs.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(in crate::host::git) fn write_entries(packs: &Packs, entries: &[Entry]) -> Result<Vec<String>> {
     let directory = &packs.directory;
     fs::create_dir_all(directory).doing("make the directory", directory)?;
