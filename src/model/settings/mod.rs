@@ -363,7 +363,7 @@ impl Default for Session {
 
 impl Default for Snapshot {
     fn default() -> Self {
-        Self { max_file: Size(5_000_000), max_new_files: count(10_000) }
+        Self { max_file: Size(5_000_000), max_new_files: count(2_000) }
     }
 }
 

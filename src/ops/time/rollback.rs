@@ -283,15 +283,22 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let safety = prepared.reference.trim_start_matches("refs/autonomy/").trim_start_matches("refs/tags/").to_owned();
     let (at, session) = (journal.at(), session.as_ref());
     let done = carry_out(Carrying { workspace, lock: &lock, log: journal.log(), session, at }, &prepared, &outcome.plan)?;
-    let steps = History::read(workspace, git.worktree_name().as_deref())?.steps;
+    // After a plain rollback nothing older has to be read: it is the one that is undone next, and it closes the way forward.
+    let (can_undo, can_redo) = match target.step {
+        Step::Back => (true, false),
+        Step::Undo | Step::Redo => {
+            let steps = History::read(workspace, git.worktree_name().as_deref())?.steps;
+            (steps.undo.is_some(), steps.redo.is_some())
+        }
+    };
     outcome.carried_out = Some(CarriedOut {
         safety,
         done: done.restored.done.len(),
         held_back: done.restored.held_back,
         reopened: done.reopened,
         closed: done.closed,
-        can_undo: steps.undo.is_some(),
-        can_redo: steps.redo.is_some(),
+        can_undo,
+        can_redo,
     });
     Ok(outcome)
 }
