@@ -25,7 +25,7 @@ use proptest::{
 use crate::sandbox::{Sandbox, fingerprint};
 
 /// So many are tried when nothing else is said.
-const SEQUENCES: u32 = 2_000;
+const SEQUENCES: u32 = 300;
 
 /// Every place that a change may choose.
 const NAMES: [&str; 14] = [
