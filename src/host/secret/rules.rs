@@ -144,7 +144,7 @@ pub(super) const ISSUERS: &[Issuer] = &[
         "https://circleci.com/docs/managing-api-tokens",
         &[form("CCIPAT_", &[Least(lined, 40)]), form("CCIPRJ_", &[Least(lined, 40)])],
     ),
-    issuer("clickhouse", "https://clickhouse.com/docs/cloud/manage/openapi", &[word("4b1d", &[Least(plain, 38)])]),
+    issuer("clickhouse", "https://clickhouse.com/docs/cloud/manage/openapi", &[word("4b1d", &[Exactly(plain, 38)])]),
     issuer(
         "clojars",
         "https://github.com/clojars/clojars-web/wiki/Deploy-Tokens",
@@ -685,8 +685,9 @@ impl Beginnings {
     pub(super) fn add(&mut self, bytes: &[u8]) {
         match *bytes {
             [] => {}
-            [first] => (0..=255).for_each(|second| self.add(&[first, second])),
-            [first, second] => (0..=255).for_each(|third| self.add(&[first, second, third])),
+            // All bits of a first byte, and all that a third byte can make of a second, stand together.
+            [first] => self.0[usize::from(first) << 2..][..4].fill(u64::MAX),
+            [first, second] => (0..0x20).for_each(|third| self.add(&[first, second, third])),
             [first, second, third, ..] => {
                 let bit = bit(first, second, third);
                 self.0[bit >> 6] |= 1 << (bit & 63);

@@ -63,6 +63,21 @@ fn keys_passwords_and_credentials_are_hidden_without_what_is_around_them() {
 }
 
 #[test]
+fn an_id_of_git_or_a_checksum_is_no_token_whatever_it_begins_with() {
+    let hexadecimal = |prefix: &&str| !prefix.is_empty() && prefix.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let prefixes: Vec<&str> = issuers().flat_map(Issuer::prefixes).filter(hexadecimal).collect();
+    assert!(!prefixes.is_empty());
+    for prefix in prefixes {
+        for length in [40, 64] {
+            let id = format!("{prefix}{}", "0a1b2c3d4e5f".repeat(6))[..length].to_owned();
+            let line = format!("--- {{\"seq\":17,\"prev\":\"{id}\"}}");
+            assert_eq!(forms().redact(&line), line);
+            assert_eq!(forms().redact(&id), id);
+        }
+    }
+}
+
+#[test]
 fn what_only_looks_alike_is_left_alone() {
     for text in [
         "task-aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
