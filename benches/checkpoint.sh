@@ -55,9 +55,13 @@ for files in "$@"; do
         printf '%s files, checkpoint: %s KB at the most\n' "$files" "$(/usr/bin/time -f %M "$program" checkpoint 2>&1 > /dev/null | tail -1)"
     fi
     [ "$files" -eq "$1" ] || continue
-    for round in 1 2 3 4 5 6 7 8 9; do clocked git_status; echo "$took"; done | median > ../before
+    cp -a . ../before; git_status; (cd ../before && git_status); : > ../after
     for round in $(seq 500); do echo "$round" > d1/f1; echo "$round" > d2/more; own checkpoint; done
-    for round in 1 2 3 4 5 6 7 8 9; do clocked git_status; echo "$took"; done | median > ../after
-    paste ../after ../before | awk -v n="$files" '{ printf "%s files, git status after 500 checkpoints: %.2fx of before (%.1f ms, %.1f ms)\n", n, $1 / $2, $1 / 1e3, $2 / 1e3 }'
+    cp d1/f1 ../before/d1/f1; cp d2/more ../before/d2/more
+    for round in $(seq 25); do
+        cd ../before; clocked git_status; theirs=$took
+        cd "../$files"; clocked git_status; note after "$took" "$theirs"
+    done
+    report after "git status after 500 checkpoints" "before them"
     git count-objects -v | paste -sd' '; git fsck --connectivity-only > /dev/null 2>&1 && echo "fsck finds nothing"
 done

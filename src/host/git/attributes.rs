@@ -9,7 +9,7 @@ use crate::{
     host::{
         Error, Result,
         environment::Environment,
-        git::{Repository, Tried as _, walk::users_directory},
+        git::{Repository, Tried as _, ground::users_directory},
     },
     model::{
         change::TreePath,

@@ -60,21 +60,38 @@ impl Entry<'_> {
 }
 
 /// Reads the form that git stores trees in: mode in octal, a space, the name, a zero byte and the bytes of the id.
+fn read_entry(bytes: &[u8], id_length: usize) -> Option<(Entry<'_>, &[u8])> {
+    let space = bytes.iter().position(|&byte| byte == b' ')?;
+    let mode = u32::from_str_radix(std::str::from_utf8(&bytes[..space]).ok()?, 8).ok()?;
+    let rest = &bytes[space + 1..];
+    let zero = rest.iter().position(|&byte| byte == 0)?;
+    let (id, after) = rest[zero + 1..].split_at_checked(id_length)?;
+    Some((Entry { mode, name: &rest[..zero], id: git2::Oid::from_bytes(id).ok()? }, after))
+}
+
 fn entries(bytes: &[u8], id_length: usize) -> Option<Vec<Entry<'_>>> {
     let mut found = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let space = rest.iter().position(|&byte| byte == b' ')?;
-        let mode = u32::from_str_radix(std::str::from_utf8(&rest[..space]).ok()?, 8).ok()?;
-        rest = &rest[space + 1..];
-        let zero = rest.iter().position(|&byte| byte == 0)?;
-        let name = &rest[..zero];
-        let (id, after) = rest[zero + 1..].split_at_checked(id_length)?;
-        found.push(Entry { mode, name, id: git2::Oid::from_bytes(id).ok()? });
+        let (entry, after) = read_entry(rest, id_length)?;
+        found.push(entry);
         rest = after;
     }
     found.sort_unstable_by_key(|entry| entry.name);
     Some(found)
+}
+
+/// The id of the directory `name` in a tree with these bytes. Where libgit2 would read all entries first, this reads on to the
+/// one that is asked for.
+pub(in crate::host::git) fn directory_in(bytes: &[u8], id_length: usize, name: &[u8]) -> Option<git2::Oid> {
+    let mut rest = bytes;
+    while let Some((entry, after)) = read_entry(rest, id_length) {
+        if entry.name == name {
+            return entry.is_tree().then_some(entry.id);
+        }
+        rest = after;
+    }
+    None
 }
 
 fn compare(

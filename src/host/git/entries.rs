@@ -73,6 +73,8 @@ pub(in crate::host::git) struct Tracked {
     index: State,
     /// Stages 1 to 3 of paths that a merge left open.
     pub(in crate::host::git) unmerged: Vec<Stage>,
+    /// The numbers of entries that are not taken as they are.
+    marked: Vec<usize>,
     written: Moment,
 }
 
@@ -124,17 +126,30 @@ impl Tracked {
     }
 
     /// Leaves one entry a path, and puts the stages of a merge aside.
-    fn put_together(mut index: State, written: Moment) -> Self {
-        let mut unmerged: Vec<Stage> = Vec::new();
-        if index.entries().iter().any(|entry| entry.stage_raw() != 0) {
-            index.remove_entries(|_, path, entry| {
+    fn put_together(index: State, written: Moment) -> Self {
+        let mut tracked = Self { index, unmerged: Vec::new(), marked: Vec::new(), written };
+        tracked.find_marked();
+        if tracked.marked().any(|at| tracked.mark(at) == Mark::Unmerged) {
+            let mut unmerged: Vec<Stage> = Vec::new();
+            tracked.index.remove_entries(|_, path, entry| {
                 let Ok(number @ 1..) = u16::try_from(entry.stage_raw()) else { return false };
                 let is_known = unmerged.last().is_some_and(|last| last.path == **path);
                 unmerged.push(Stage { number, path: path.to_vec(), mode: entry.mode.bits(), oid: raw(entry) });
                 is_known
             });
+            tracked.unmerged = unmerged;
+            tracked.find_marked();
         }
-        Self { index, unmerged, written }
+        tracked
+    }
+
+    fn find_marked(&mut self) {
+        self.marked = (0..self.len()).filter(|at| self.mark(*at) != Mark::Plain).collect();
+    }
+
+    /// The numbers of entries whose mark is not [`Mark::Plain`].
+    pub(in crate::host::git) fn marked(&self) -> impl Iterator<Item = usize> {
+        self.marked.iter().copied()
     }
 
     /// Puts the files of a directory that is one entry in place of it, where something stands at its path.
@@ -171,6 +186,7 @@ impl Tracked {
             }
         }
         self.index.sort_entries();
+        self.find_marked();
         // The numbers of entries that git has noted no longer fit.
         self.index.remove_tree();
         Ok(())
@@ -202,6 +218,36 @@ impl Tracked {
         self.index.sort_entries();
         let options = gix_index::write::Options { extensions: gix_index::write::Extensions::None, skip_hash: false };
         gix_index::File::from_state(self.index, "").write_to(to, options).map(drop).map_err(io::Error::other)
+    }
+
+    /// Whether nothing but times changes when the index is written again by [`Self::write_whole`]: it is neither split nor
+    /// sparse, in a version that is written, and holds nothing of a merge.
+    pub(in crate::host::git) fn stays_whole(&self, repository: &Repository) -> bool {
+        let index = &self.index;
+        let is_split = || {
+            let found = std::fs::read_dir(repository.raw.path()).into_iter().flatten().flatten();
+            found.into_iter().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"sharedindex."))
+        };
+        matches!(index.version(), gix_index::Version::V2 | gix_index::Version::V3)
+            && !index.is_sparse()
+            && self.unmerged.is_empty()
+            && index.resolve_undo().is_none_or(Vec::is_empty)
+            && !is_split()
+    }
+
+    /// Gives an entry the times of its file.
+    pub(in crate::host::git) fn set_times(&mut self, at: usize, stat: &Stat) {
+        if let Some(entry) = self.index.entries_mut().get_mut(at) {
+            entry.stat = times_as_index(stat);
+        }
+    }
+
+    /// Writes the index with the ids of trees that git has noted.
+    pub(in crate::host::git) fn write_whole(self, to: impl Write) -> io::Result<()> {
+        gix_index::File::from_state(self.index, "")
+            .write_to(to, gix_index::write::Options::default())
+            .map(drop)
+            .map_err(io::Error::other)
     }
 
     /// The size of the file of an entry, up to 4 GB.
@@ -262,7 +308,7 @@ impl Tracked {
 
     /// The numbers of entries that are not in the tree that the index makes.
     pub(in crate::host::git) fn not_staged(&self) -> impl Iterator<Item = usize> {
-        (0..self.len()).filter(|at| !self.mark(*at).is_staged())
+        self.marked().filter(|at| !self.mark(*at).is_staged())
     }
 
     /// Whether both have the same entries, whatever their times.
@@ -293,6 +339,27 @@ impl Tracked {
         }
         let end = entries.len().min(known + step);
         within.start + known + entries[known..end].partition_point(is_below)
+    }
+
+    /// Whether exactly `count` of the entries `within`, from their beginning on, have a path that begins with `prefix`.
+    fn are_below(&self, prefix: &[u8], count: usize, within: &Range<usize>) -> bool {
+        let is_below = |at: usize| self.path(at).starts_with(prefix);
+        let end = within.start + count;
+        (1..=within.len()).contains(&count) && is_below(end - 1) && (end == within.end || !is_below(end))
+    }
+
+    /// As [`Self::end_of`], where git has noted how many they are.
+    pub(in crate::host::git) fn end_by(
+        &self,
+        node: Option<&gix_index::extension::Tree>,
+        prefix: &[u8],
+        within: Range<usize>,
+    ) -> usize {
+        let noted = node.and_then(|node| usize::try_from(node.num_entries?).ok());
+        match noted.filter(|count| self.are_below(prefix, *count, &within)) {
+            Some(count) => within.start + count,
+            None => self.end_of(prefix, within),
+        }
     }
 
     fn path_of(&self, entry: &gix_index::Entry) -> &[u8] {

@@ -24,7 +24,9 @@ use crate::{
         failpoint,
         git::{
             Repository, Tried as _,
+            entries::Tracked,
             program::{Allowed, Call, refused},
+            stat::Stat,
             version::version,
         },
         process::Stop,
@@ -35,9 +37,15 @@ use crate::{
 /// How long an `index.lock` of somebody else is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A new index beside the old one; taken away when it is dropped.
+/// New times of entries, by their number.
+pub(in crate::host::git) type Times = Vec<(usize, Stat)>;
+
+/// A file beside the index that is to take its place; taken away when it is dropped.
+struct DraftFile(PathBuf);
+
+/// A copy of the index that libgit2 can change.
 struct Draft {
-    path: PathBuf,
+    file: DraftFile,
     index: git2::Index,
     form: Form,
 }
@@ -73,10 +81,10 @@ impl Form {
     }
 }
 
-impl Drop for Draft {
+impl Drop for DraftFile {
     fn drop(&mut self) {
         // A file that stays behind is an unused copy, which the next rewrite takes away.
-        drop(fs::remove_file(&self.path));
+        drop(fs::remove_file(&self.0));
     }
 }
 
@@ -150,6 +158,48 @@ impl Repository {
         publish: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let path = self.index_path();
+        let mut make = || {
+            let Draft { file, mut index, form } = self.draft(&path)?;
+            edit(&mut index)?;
+            index.write().tried("write a new index")?;
+            if form != Form::Plain {
+                self.bring_into(form, &file.0)?;
+            }
+            Ok(Some(file))
+        };
+        self.replace_index(&mut make, publish).map(drop)
+    }
+
+    /// Gives entries of the index new times, and changes nothing else in it; `fresh` says which, by the number of the entry. Says
+    /// that nothing was done where the index is in a form, or holds something besides its entries, that would not stay.
+    ///
+    /// # Errors
+    /// As [`Self::rewrite_index`].
+    pub(in crate::host::git) fn retime_index(&self, fresh: &mut dyn FnMut(&Tracked) -> Result<Option<Times>>) -> Result<bool> {
+        let mut make = || {
+            let mut tracked = Tracked::read(self)?;
+            if !tracked.stays_whole(self) {
+                return Ok(None);
+            }
+            let Some(times) = fresh(&tracked)? else { return Ok(None) };
+            for (at, stat) in times {
+                tracked.set_times(at, &stat);
+            }
+            let file = DraftFile(self.draft_path()?);
+            let written = fs::File::create_new(&file.0).and_then(|draft| tracked.write_whole(io::BufWriter::new(draft)));
+            written.doing("write a new index", &file.0)?;
+            Ok(Some(file))
+        };
+        self.replace_index(&mut make, || Ok(()))
+    }
+
+    /// Puts what `make` wrote in place of the index; false where it wrote nothing.
+    fn replace_index(
+        &self,
+        make: &mut dyn FnMut() -> Result<Option<DraftFile>>,
+        publish: impl FnOnce() -> Result<()>,
+    ) -> Result<bool> {
+        let path = self.index_path();
         let lock = self.raw.path().join("index.lock");
         let begun = Clock::instant();
         let wait = || -> Result<()> {
@@ -169,15 +219,10 @@ impl Repository {
                 continue;
             }
             let before = version(&path)?;
-            let mut draft = self.draft(&path)?;
-            edit(&mut draft.index)?;
-            draft.index.write().tried("write a new index")?;
-            if draft.form != Form::Plain {
-                self.bring_into(draft.form, &draft.path)?;
-            }
-            settle_times(&path, &draft.path)?;
-            failpoint::reach("index.drafted").doing("write a new index", &draft.path)?;
-            if !acquire(&draft.path, &lock)? {
+            let Some(DraftFile(draft)) = &make()? else { return Ok(false) };
+            settle_times(&path, draft)?;
+            failpoint::reach("index.drafted").doing("write a new index", draft)?;
+            if !acquire(draft, &lock)? {
                 wait()?;
                 continue;
             }
@@ -197,6 +242,7 @@ impl Repository {
             return failpoint::reach("index.published")
                 .and_then(|()| fs::rename(&lock, &path))
                 .doing("replace the index", &path)
+                .map(|()| true)
                 .or_else(|error| release().and(Err(error)));
         }
     }
@@ -213,19 +259,14 @@ impl Repository {
     }
 
     fn draft(&self, index: &Path) -> Result<Draft> {
-        let path = self.draft_path()?;
-        match fs::copy(index, &path) {
+        let file = DraftFile(self.draft_path()?);
+        match fs::copy(index, &file.0) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).doing("copy the index to", &path),
+            Err(error) => return Err(error).doing("copy the index to", &file.0),
         }
-        match self.open_copy(&path) {
-            Ok((opened, form)) => Ok(Draft { path, index: opened, form }),
-            Err(error) => {
-                drop(fs::remove_file(&path));
-                Err(error)
-            }
-        }
+        let (index, form) = self.open_copy(&file.0)?;
+        Ok(Draft { file, index, form })
     }
 
     fn drafts(&self) -> PathBuf {

@@ -12,7 +12,8 @@ use crate::{
         git::{
             Limits, Repository, Snapshot,
             entries::Tracked,
-            walk::{Ground, Part, walk_again, walk_in_parts, whole},
+            ground::Ground,
+            walk::{Part, walk_again, walk_in_parts, whole},
         },
         told::{Heard, Told},
     },

@@ -21,6 +21,7 @@ mod entries;
 mod filters;
 mod gather;
 mod genuine;
+mod ground;
 mod head;
 mod history;
 mod holders;

@@ -71,11 +71,7 @@ impl Repository {
     /// # Errors
     /// Fails when a tree cannot be read.
     pub fn side_at(&self, treeish: &Oid, path: &TreePath) -> Result<Option<Side>> {
-        match self.raw_tree(treeish)?.get_path(&path.join_to("".as_ref())) {
-            Ok(entry) => Ok(side_of(&entry)),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error).tried(format!("read `{path}` of {treeish}")),
-        }
+        side_in(&self.raw_tree(treeish)?, path)
     }
 
     /// The file or link that a commit or tree holds at `path`; nothing when there is none.
@@ -160,6 +156,15 @@ impl Repository {
             ancestor.short(),
             commit.short()
         ))
+    }
+}
+
+/// What a tree holds at `path`; nothing when nothing or a directory is there.
+pub(in crate::host::git) fn side_in(tree: &git2::Tree<'_>, path: &TreePath) -> Result<Option<Side>> {
+    match tree.get_path(&path.join_to("".as_ref())) {
+        Ok(entry) => Ok(side_of(&entry)),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error).tried(format!("read `{path}` of {}", tree.id())),
     }
 }
 

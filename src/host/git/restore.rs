@@ -29,9 +29,9 @@ use crate::{
             attributes::{Asked, Attributes, Route},
             entries::Tracked,
             filters::Store,
+            ground::FileMode,
             hash, oid,
             stat::Stat,
-            walk::FileMode,
         },
     },
     model::{

@@ -17,6 +17,7 @@ use crate::{
             hash, oid, raw_oid,
             restore::{Site, Stands, index_path},
             snapshot::Snapshot,
+            stat::Stat,
             stat_cache::entry,
             trees::Trees,
         },
@@ -99,7 +100,18 @@ impl Repository {
             let found = place.tracked.find(entry.path.as_bytes());
             settled.zip(found).is_some_and(|(stat, at)| !stat.is_that_of(place.tracked.recorded(at)))
         };
-        if seen.paths().is_empty() && !plan.with(Action::Restore).any(is_stale) {
+        let is_staged_as_it_was = seen.paths().is_empty();
+        if is_staged_as_it_was && !plan.with(Action::Restore).any(is_stale) {
+            return Ok(Vec::new());
+        }
+        let mut fresh = |found: &Tracked| {
+            if !found.is_same(&place.tracked) {
+                return Ok(None);
+            }
+            let times = plan.with(Action::Restore).map(|entry| fresh_times(found, place, &entry.path));
+            Ok(Some(times.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect()))
+        };
+        if is_staged_as_it_was && self.retime_index(&mut fresh)? {
             return Ok(Vec::new());
         }
         self.rewrite_index(
@@ -242,6 +254,19 @@ fn fresh(place: &Site<'_>, path: &TreePath, wanted: &Side) -> Result<IndexEntry>
         }
         _ => bare(path, wanted),
     }
+}
+
+/// The number of an entry and the times of the file that was restored, when that holds the same.
+fn fresh_times(tracked: &Tracked, place: &Site<'_>, path: &TreePath) -> Result<Option<(usize, Stat)>> {
+    let Some(stat) = place.settled.get(path) else { return Ok(None) };
+    let Some(at) = tracked.find(path.as_bytes()).filter(|at| !stat.is_that_of(tracked.recorded(*at))) else { return Ok(None) };
+    let entry = tracked.get(at);
+    Ok(match place.stands(path, Mode::from_bits(entry.mode)) {
+        Ok(Stands::Recorded(side, stat)) if (side.mode.bits(), raw_oid(&side.oid)?) == (entry.mode, entry.oid) => {
+            Some((at, stat))
+        }
+        _ => None,
+    })
 }
 
 /// Gives an entry the times of the file that was restored, when that holds the same.

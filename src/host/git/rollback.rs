@@ -13,10 +13,12 @@ use crate::{
     host::{
         Error, Result,
         git::{
-            Repository, Tried as _, oid, raw_oid,
+            Repository, Tried as _,
+            ground::{case, outermost},
+            oid, raw_oid,
+            read::side_in,
             restore::index_path,
             snapshot::{MANIFEST, STAGED, Snapshot, UNMERGED},
-            walk::{case, outermost},
         },
     },
     model::{
@@ -122,7 +124,9 @@ impl Repository {
         let changes = present.changes_to(self, checkpoint)?;
         let case = case(self)?;
         let read_now = |path: &TreePath| Ok(fs::read(path.join_to(self.root())).ok());
-        let read_then = |path: &TreePath| match self.side_at(checkpoint, path)? {
+        // Read once: it may be long, and many paths are asked for.
+        let tree = self.raw_tree(checkpoint)?;
+        let read_then = |path: &TreePath| match side_in(&tree, path)? {
             Some(side) => self.blob_bytes(&side.oid).map(Some),
             None => Ok(None),
         };
@@ -130,7 +134,7 @@ impl Repository {
         let then = RulesAt::new(outermost(&carrier.manifest.rules, case), case, &read_then);
         let failed = RefCell::new(None);
         let held = |path: &TreePath| {
-            self.side_at(checkpoint, path).unwrap_or_else(|error| {
+            side_in(&tree, path).unwrap_or_else(|error| {
                 failed.borrow_mut().get_or_insert(error);
                 None
             })

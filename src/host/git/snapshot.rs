@@ -21,11 +21,12 @@ use crate::{
             content::{Answer, Keep, Looking, Question, SecretFiles, hash},
             diff::differences,
             entries::{Mark, Tracked},
+            ground::FileMode,
             leak::{Lookout, Markers},
             oid, raw_oid,
             stat_cache::StatCache,
             trees::{Edit, Trees},
-            walk::{FileMode, Findings, Found, New, walk},
+            walk::{Findings, Found, New, Seen, walk},
         },
     },
     model::{
@@ -345,10 +346,8 @@ fn hash_findings<'a>(
     cache: &mut StatCache,
     batch: &mut Batch<'_>,
 ) -> Result<Hashed<'a>> {
-    let says_attributes = |path: &[u8]| path == b".gitattributes" || path.ends_with(b"/.gitattributes");
-    let in_tree =
-        (0..tracked.len()).any(|at| says_attributes(tracked.path(at))) || found.new.iter().any(|new| says_attributes(&new.path));
-    let attributes = Attributes::new(repository, environment, if in_tree { Asked::PerPath } else { Asked::Never })?;
+    let asked = if found.says_attributes { Asked::PerPath } else { Asked::Never };
+    let attributes = Attributes::new(repository, environment, asked)?;
     let file_mode = FileMode::of(repository)?;
     let mut questions: Vec<Question<'_>> = Vec::with_capacity(found.differing.len() + found.new.len());
     for (&at, &what) in &found.differing {
@@ -451,7 +450,7 @@ fn manifest(
     (over, secrets): (Vec<LeftOut>, Vec<Leak>),
 ) -> Manifest {
     let (mut skip_worktree, mut assume_unchanged, mut intent_to_add) = (Vec::new(), Vec::new(), Vec::new());
-    for at in 0..tracked.len() {
+    for at in tracked.marked() {
         let list = match tracked.mark(at) {
             Mark::Plain | Mark::Unmerged => continue,
             Mark::SkipWorktree => &mut skip_worktree,
@@ -487,12 +486,14 @@ fn manifest(
     let is_unusual = |is_run: bool, bits: u32| bits != if is_run { usual.executable } else { usual.file }.get();
     let unread: HashSet<&[u8]> = hashed.unreadable.iter().copied().collect();
     // A mode that could not be recorded says nothing about the bits.
-    let is_listed = |path: &[u8], is_run, bits| is_unusual(is_run, bits) || (!unread.is_empty() && unread.contains(path));
-    let files = found.bits.iter().map(|seen| (tracked.path(seen.at), seen.is_run, seen.bits)).chain(new_files());
+    let is_listed =
+        |seen: &&Seen| is_unusual(seen.is_run, seen.bits) || (!unread.is_empty() && unread.contains(tracked.path(seen.at)));
+    let is_listed_new = |new: &(&[u8], bool, u32)| is_unusual(new.1, new.2) || unread.contains(new.0);
+    let files = found.bits.iter().filter(is_listed).map(|seen| (tracked.path(seen.at), seen.bits));
+    let files = files.chain(new_files().filter(is_listed_new).map(|(path, _, bits)| (path, bits)));
     let directories = found.directory_bits.iter().filter(|(_, bits)| *bits != usual.directory.get());
     let permissions = files
-        .filter(|(path, is_run, bits)| is_listed(path, *is_run, *bits))
-        .map(|(path, _, bits)| (ListedPath::single(path), Bits::of(bits)))
+        .map(|(path, bits)| (ListedPath::single(path), Bits::of(bits)))
         .chain(directories.map(|(path, bits)| (ListedPath::directory(&**path), Bits::of(*bits))))
         .collect();
     let unreadable =

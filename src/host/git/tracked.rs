@@ -7,24 +7,32 @@ use std::path::Path;
 use crate::{
     host::{
         Error, Result,
-        git::{Repository, hash, oid},
+        git::{Repository, diff::directory_in, hash, oid, raw_oid},
     },
     model::id::Oid,
 };
 
 impl Repository {
-    fn head_tree(&self) -> Result<Option<git2::Tree<'_>>> {
-        self.head()?.commit().map(|commit| self.raw_tree(commit)).transpose()
+    /// The directory at the top of HEAD's tree that `path` lies in, and the rest of the path.
+    fn at_head<'p>(&self, path: &'p str) -> Result<Option<(git2::Tree<'_>, &'p str)>> {
+        let (directory, rest) = path.split_once('/').unwrap_or((path, ""));
+        let Some(commit) = self.head()?.commit().cloned() else { return Ok(None) };
+        let read = |error| Error::while_doing(format!("read `{path}` at HEAD"), error);
+        let tree = self.raw.find_commit(raw_oid(&commit)?).map_err(read)?.tree_id();
+        let odb = self.raw.odb().map_err(read)?;
+        let top = odb.read(tree).map_err(read)?;
+        let Some(id) = directory_in(top.data(), tree.as_bytes().len(), directory.as_bytes()) else { return Ok(None) };
+        Ok(Some((self.raw.find_tree(id).map_err(read)?, rest)))
     }
 
-    /// The bytes of the file at `path` in HEAD's tree; none where it holds no such file.
+    /// The bytes of the file at `path`, which is below a directory, in HEAD's tree; none where it holds no such file.
     ///
     /// # Errors
     /// Fails when git's data cannot be read.
     pub fn file_at_head(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let Some(tree) = self.head_tree()? else { return Ok(None) };
+        let Some((tree, rest)) = self.at_head(path)? else { return Ok(None) };
         let read = |error| Error::while_doing(format!("read `{path}` at HEAD"), error);
-        match tree.get_path(Path::new(path)) {
+        match tree.get_path(Path::new(rest)) {
             Ok(entry) if entry.kind() == Some(git2::ObjectType::Blob) => {
                 Ok(Some(self.raw.find_blob(entry.id()).map_err(read)?.content().to_vec()))
             }
@@ -39,12 +47,16 @@ impl Repository {
     /// # Errors
     /// Fails when git's data cannot be read.
     pub fn files_at_head(&self, folder: &str) -> Result<Vec<String>> {
-        let Some(tree) = self.head_tree()? else { return Ok(Vec::new()) };
+        let Some((tree, rest)) = self.at_head(folder)? else { return Ok(Vec::new()) };
         let read = |error| Error::while_doing(format!("list `{folder}` at HEAD"), error);
-        let below = match tree.get_path(Path::new(folder)) {
-            Ok(entry) => entry.to_object(&self.raw).and_then(|object| object.peel_to_tree()).map_err(read)?,
-            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(read(error)),
+        let below = if rest.is_empty() {
+            tree
+        } else {
+            match tree.get_path(Path::new(rest)) {
+                Ok(entry) => entry.to_object(&self.raw).and_then(|object| object.peel_to_tree()).map_err(read)?,
+                Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(Vec::new()),
+                Err(error) => return Err(read(error)),
+            }
         };
         let mut found = Vec::new();
         below
@@ -67,8 +79,8 @@ impl Repository {
         if index.get_path(Path::new(path), 0).is_some() {
             return Ok(true);
         }
-        let Some(tree) = self.head_tree()? else { return Ok(false) };
-        match tree.get_path(Path::new(path)) {
+        let Some((tree, rest)) = self.at_head(path)? else { return Ok(false) };
+        match tree.get_path(Path::new(rest)) {
             Ok(_) => Ok(true),
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),
             Err(error) => Err(Error::while_doing(format!("look for `{path}` at HEAD"), error)),

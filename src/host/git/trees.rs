@@ -140,7 +140,7 @@ impl<'t> Trees<'t> {
         node: Option<&'a Node>,
     ) -> Result<Vec<Part<'a>>> {
         let tracked = self.tracked;
-        let (mut parts, mut at) = (Vec::new(), entries.start);
+        let (mut parts, mut at, mut next) = (Vec::new(), entries.start, 0);
         loop {
             let (indexed, edit) = ((at < entries.end).then(|| tracked.path(at)), edits.first());
             let order = match (indexed, edit) {
@@ -155,12 +155,12 @@ impl<'t> Trees<'t> {
             if let Some(length) = name.iter().position(|&byte| byte == b'/') {
                 let prefix = &path[..=depth + length];
                 let name = &name[..length];
-                let end = tracked.end_of(prefix, at..entries.end);
+                let node = node.and_then(|node| child(node, name, &mut next));
+                let end = tracked.end_by(node, prefix, at..entries.end);
                 let (below, rest) = edits.split_at(edits.partition_point(|edit| edit.path.starts_with(prefix)));
                 edits = rest;
                 let inside = at..end;
                 at = end;
-                let node = node.and_then(|node| child(node, name));
                 let whole = tracked.whole(prefix, inside.clone());
                 if whole.is_some() && !below.is_empty() {
                     let shown = String::from_utf8_lossy(prefix).into_owned();
@@ -205,9 +205,13 @@ struct Below<'a> {
     node: Option<&'a Node>,
 }
 
-fn child<'a>(node: &'a Node, name: &[u8]) -> Option<&'a Node> {
-    let at = node.children.binary_search_by(|child| child.name.as_slice().cmp(name)).ok()?;
-    Some(&node.children[at])
+/// The node of a directory; `next` is where it is looked for first.
+fn child<'a>(node: &'a Node, name: &[u8], next: &mut usize) -> Option<&'a Node> {
+    if node.children.get(*next).is_none_or(|child| child.name.as_slice() != name) {
+        *next = node.children.binary_search_by(|child| child.name.as_slice().cmp(name)).ok()?;
+    }
+    *next += 1;
+    node.children.get(*next - 1)
 }
 
 #[cfg(test)]

@@ -25,8 +25,9 @@ use crate::{
         Doing as _, Error, Result,
         environment::Environment,
         git::{
-            Repository, Tried as _,
+            Repository,
             entries::Tracked,
+            ground::{Ground, outermost},
             open::{commit_of_nested, open_raw},
             stat::Stat,
         },
@@ -34,8 +35,8 @@ use crate::{
     },
     model::{
         change::TreePath,
-        ignore::{Case, Rules, Standing},
-        manifest::{LeftOut, ListedPath, OuterRules, RuleFile, WhyLeftOut},
+        ignore::{Rules, Standing},
+        manifest::{LeftOut, ListedPath, OuterRules, WhyLeftOut},
     },
 };
 
@@ -87,9 +88,14 @@ pub(in crate::host::git) struct Findings {
     pub(in crate::host::git) bits: Vec<Seen>,
     pub(in crate::host::git) directory_bits: Vec<(Vec<u8>, u32)>,
     pub(in crate::host::git) rules: Vec<OuterRules>,
+    /// Whether attributes are said somewhere: a `.gitattributes` is there, or the index has one.
+    pub(in crate::host::git) says_attributes: bool,
     /// Whether another repository lies here, in which a commit changes what is found.
     holds_repository: bool,
 }
+
+/// The name of the files that say attributes.
+const ATTRIBUTES: &[u8] = b".gitattributes";
 
 impl Findings {
     fn take(&mut self, other: Self) {
@@ -101,6 +107,7 @@ impl Findings {
         self.empty.extend(other.empty);
         self.bits.extend(other.bits);
         self.directory_bits.extend(other.directory_bits);
+        self.says_attributes |= other.says_attributes;
     }
 
     fn sort(&mut self) {
@@ -114,21 +121,6 @@ impl Findings {
 
     fn leave_out(&mut self, path: ListedPath, why: WhyLeftOut) {
         self.left_out.push(LeftOut { path, why });
-    }
-}
-
-/// What a walk rests on besides the index and the work tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::host::git) struct Ground {
-    file_mode: FileMode,
-    case: Case,
-    rules: Vec<OuterRules>,
-}
-
-impl Ground {
-    pub(in crate::host::git) fn of(repository: &Repository, environment: &Environment) -> Result<Self> {
-        let rules = outer_rules(repository, environment)?;
-        Ok(Self { file_mode: FileMode::of(repository)?, case: case(repository)?, rules })
     }
 }
 
@@ -158,41 +150,42 @@ struct Walk<'a> {
     told: Option<&'a Told>,
     /// Directories that are not looked at on the way.
     known: Option<&'a Parts>,
-    found: Mutex<Vec<(Vec<u8>, Part)>>,
+    found: Collected,
     failed: Mutex<Option<Error>>,
 }
 
+/// Where what is found is put.
+enum Collected {
+    /// All in one, one for each thread.
+    Whole(Vec<Mutex<Findings>>),
+    /// By directory.
+    Parts(Mutex<Vec<(Vec<u8>, Part)>>),
+}
+
+impl Collected {
+    fn whole() -> Self {
+        Self::Whole((0..rayon::current_num_threads()).map(|_| Mutex::default()).collect())
+    }
+
+    fn parts() -> Self {
+        Self::Parts(Mutex::default())
+    }
+}
+
 impl<'a> Walk<'a> {
-    fn new(repository: &'a Repository, tracked: &'a Tracked, ground: &'a Ground, told: Option<&'a Told>) -> Result<Self> {
+    fn new(
+        repository: &'a Repository,
+        tracked: &'a Tracked,
+        ground: &'a Ground,
+        told: Option<&'a Told>,
+        found: Collected,
+    ) -> Result<Self> {
         let top = repository.root();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = |path: &Path| rustix::fs::open(path, flags, Permissions::empty());
         let root = open(top).map_err(std::io::Error::from).doing("open", top)?;
         let environment = &repository.environment;
-        Ok(Self { tracked, root, top, environment, ground, told, known: None, found: Mutex::default(), failed: Mutex::default() })
-    }
-}
-
-/// `core.fileMode`: whether the bit that lets a file be run can be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host::git) enum FileMode {
-    Believed,
-    Ignored,
-}
-
-impl FileMode {
-    pub(in crate::host::git) fn of(repository: &Repository) -> Result<Self> {
-        Ok(if repository.config_bool("core.fileMode")?.unwrap_or(true) { Self::Believed } else { Self::Ignored })
-    }
-
-    /// The mode that git would record for a regular file whose entry in the index has the mode `indexed`.
-    pub(in crate::host::git) fn record(self, mode: u32, indexed: Option<u32>) -> u32 {
-        let bits = match (self, indexed) {
-            (Self::Ignored, Some(indexed)) if indexed & 0o170_000 == 0o100_000 => indexed,
-            (Self::Ignored, _) => 0,
-            (Self::Believed, _) => mode,
-        };
-        if bits & 0o100 == 0 { 0o100_644 } else { 0o100_755 }
+        Ok(Self { tracked, root, top, environment, ground, told, known: None, found, failed: Mutex::default() })
     }
 }
 
@@ -224,45 +217,6 @@ enum Child {
     Directory(std::ops::Range<usize>),
 }
 
-/// Where git keeps what belongs to the user and not to a repository.
-pub(in crate::host::git) fn users_directory(environment: &Environment) -> Option<PathBuf> {
-    match environment.variable("XDG_CONFIG_HOME").map(Path::new) {
-        Some(path) if path.is_absolute() => Some(path.join("git")),
-        _ => Some(environment.home()?.join(".config/git")),
-    }
-}
-
-/// The ignore rules outside the work tree, the weakest first.
-fn outer_rules(repository: &Repository, environment: &Environment) -> Result<Vec<OuterRules>> {
-    let config = repository.raw.config().tried("read git's configuration")?;
-    let excludes = match config.get_path("core.excludesFile") {
-        Ok(path) => Some(repository.root().join(path)),
-        Err(_) => users_directory(environment).map(|directory| directory.join("ignore")),
-    };
-    let info = Some(repository.raw.commondir().join("info/exclude"));
-    let mut rules = Vec::new();
-    for (from, file) in [(RuleFile::Excludes, excludes), (RuleFile::Info, info)] {
-        let Some(file) = file else { continue };
-        match fs::read(&file) {
-            Ok(text) => rules.push(OuterRules { from, text: String::from_utf8_lossy(&text).into_owned() }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {}
-            Err(error) => return Err(Error::at("read", &file, error)),
-        }
-    }
-    Ok(rules)
-}
-
-/// The rules that hold at the top of the work tree before its own `.gitignore`.
-pub(in crate::host::git) fn outermost(rules: &[OuterRules], case: Case) -> Rules {
-    rules.iter().fold(Rules::default(), |outer, rules| outer.within(b"", rules.text.as_bytes(), case))
-}
-
-/// `core.ignoreCase`.
-pub(in crate::host::git) fn case(repository: &Repository) -> Result<Case> {
-    Ok(if repository.config_bool("core.ignoreCase")?.unwrap_or(false) { Case::Folded } else { Case::Sensitive })
-}
-
 /// Walks the work tree. What lies below `also` is found even where rules ignore it.
 pub(in crate::host::git) fn walk(
     repository: &Repository,
@@ -271,8 +225,9 @@ pub(in crate::host::git) fn walk(
     also: &[TreePath],
 ) -> Result<Findings> {
     let ground = Ground::of(repository, environment)?;
-    let parts = walk_top(&Walk::new(repository, tracked, &ground, None)?)?;
-    whole(repository, tracked, &ground, parts.into_iter().map(|(_, part)| part.found), also)
+    let walk = Walk::new(repository, tracked, &ground, None, Collected::whole())?;
+    walk_top(&walk);
+    whole(repository, tracked, &ground, walk.all()?.into_iter(), also)
 }
 
 /// Walks the work tree and keeps apart what is found in each directory. `told` hears of each directory before it is read.
@@ -282,10 +237,12 @@ pub(in crate::host::git) fn walk_in_parts(
     ground: &Ground,
     told: Option<&Told>,
 ) -> Result<Parts> {
-    Ok(walk_top(&Walk::new(repository, tracked, ground, told)?)?.into_iter().collect())
+    let walk = Walk::new(repository, tracked, ground, told, Collected::parts())?;
+    walk_top(&walk);
+    Ok(walk.parts()?.into_iter().collect())
 }
 
-fn walk_top(walk: &Walk<'_>) -> Result<Vec<(Vec<u8>, Part)>> {
+fn walk_top(walk: &Walk<'_>) {
     let place = Place {
         path: Vec::new(),
         entries: 0..walk.tracked.len(),
@@ -294,7 +251,6 @@ fn walk_top(walk: &Walk<'_>) -> Result<Vec<(Vec<u8>, Part)>> {
         walk,
     };
     rayon::scope(|scope| place.enter(scope));
-    walk.finish()
 }
 
 /// Looks again in the directories that were heard of, and in those that are new there.
@@ -314,7 +270,7 @@ pub(in crate::host::git) fn walk_again(
             parts.remove(&path);
         }
     }
-    let walk = Walk { known: Some(parts), ..Walk::new(repository, tracked, ground, Some(told))? };
+    let walk = Walk { known: Some(parts), ..Walk::new(repository, tracked, ground, Some(told), Collected::parts())? };
     let again = parts.iter().filter(|(path, part)| part.found.holds_repository || heard.changed.contains(*path));
     rayon::scope(|scope| {
         for (path, part) in again {
@@ -326,7 +282,7 @@ pub(in crate::host::git) fn walk_again(
             Place { path, entries, rules: part.rules.clone(), within: part.within, walk: &walk }.enter_by(scope);
         }
     });
-    let found = walk.finish()?;
+    let found = walk.parts()?;
     parts.extend(found);
     Ok(())
 }
@@ -342,9 +298,8 @@ pub(in crate::host::git) fn whole(
     let mut found = Findings { rules: ground.rules.clone(), ..Findings::default() };
     parts.for_each(|part| found.take(part));
     if !also.is_empty() {
-        let walk = Walk::new(repository, tracked, ground, None)?;
         for path in also {
-            include(&walk, path, &mut found)?;
+            include(Walk::new(repository, tracked, ground, None, Collected::whole())?, path, &mut found)?;
         }
     }
     found.sort();
@@ -352,7 +307,7 @@ pub(in crate::host::git) fn whole(
 }
 
 /// Adds what rules ignore below the directory `path`.
-fn include(walk: &Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()> {
+fn include(walk: Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()> {
     let stands = |path: &TreePath| fs::symlink_metadata(path.join_to(walk.top)).is_ok_and(|found| found.is_dir());
     if !stands(path) || !path.parents().all(|parent| stands(&parent)) {
         return Ok(());
@@ -361,10 +316,10 @@ fn include(walk: &Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()>
     let within = Within::New(prefix.len());
     prefix.push(b'/');
     let entries = walk.tracked.below(&prefix, 0..walk.tracked.len());
-    let place = Place { path: prefix, entries, rules: Rules::default(), within, walk };
+    let place = Place { path: prefix, entries, rules: Rules::default(), within, walk: &walk };
     rayon::scope(|scope| place.enter(scope));
     let mut more = Findings::default();
-    walk.finish()?.into_iter().for_each(|(_, part)| more.take(part.found));
+    walk.all()?.into_iter().for_each(|found| more.take(found));
     found.ignored.retain(|listed| !listed.path().is_some_and(|listed| listed.is_below(path)));
     let known: HashSet<&[u8]> = found.new.iter().map(|new| &*new.path).collect();
     let new: Vec<New> = more.new.into_iter().filter(|new| !known.contains(&*new.path)).collect();
@@ -375,10 +330,28 @@ fn include(walk: &Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()>
 }
 
 impl Walk<'_> {
-    fn finish(&self) -> Result<Vec<(Vec<u8>, Part)>> {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
-        failed.map_or(Ok(found), Err)
+    /// What was found, in no order.
+    fn all(self) -> Result<Vec<Findings>> {
+        let Self { found, failed, .. } = self;
+        let inner = |found: Mutex<Findings>| found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let all = match found {
+            Collected::Whole(threads) => threads.into_iter().map(inner).collect(),
+            Collected::Parts(parts) => {
+                let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+                parts.into_iter().map(|(_, part)| part.found).collect()
+            }
+        };
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(all), Err)
+    }
+
+    /// What was found, by directory; nothing where it was not kept apart.
+    fn parts(self) -> Result<Vec<(Vec<u8>, Part)>> {
+        let Self { found, failed, .. } = self;
+        let parts = match found {
+            Collected::Whole(_) => Vec::new(),
+            Collected::Parts(parts) => parts.into_inner().unwrap_or_else(PoisonError::into_inner),
+        };
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(parts), Err)
     }
 }
 
@@ -389,7 +362,6 @@ struct Opened {
 }
 
 /// Names of a directory, kept in one piece.
-#[derive(Default)]
 struct Names {
     text: Vec<u8>,
     /// Where each begins, and what it names.
@@ -416,12 +388,24 @@ impl<'a> Place<'a> {
         if let Some(told) = walk.told {
             told.watch(self.name());
         }
-        let mut found = Findings::default();
-        if let Err(error) = self.visit(&mut found, scope) {
-            walk.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        let visit = |found: &mut Findings| {
+            if let Err(error) = self.visit(found, scope) {
+                walk.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        };
+        match &walk.found {
+            Collected::Whole(threads) => {
+                let own = &threads[rayon::current_thread_index().unwrap_or(0)];
+                // Held while the directory is read: a thread reads one at a time.
+                visit(&mut own.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            Collected::Parts(parts) => {
+                let mut found = Findings::default();
+                visit(&mut found);
+                let part = (self.name().to_owned(), Part { within: self.within, rules: self.rules, found });
+                parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+            }
         }
-        let (path, part) = (self.name().to_owned(), Part { within: self.within, rules: self.rules, found });
-        walk.found.lock().unwrap_or_else(PoisonError::into_inner).push((path, part));
     }
 
     fn name(&self) -> &[u8] {
@@ -436,7 +420,8 @@ impl<'a> Place<'a> {
         let path: &[u8] = if self.path.is_empty() { b"." } else { &self.path };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = openat(&self.walk.root, path, flags, Permissions::empty())?;
-        let mut names = Names::default();
+        // Room for most directories at once.
+        let mut names = Names { text: Vec::with_capacity(2 << 10), list: Vec::with_capacity(64) };
         let mut buffer = [MaybeUninit::uninit(); 16 << 10];
         let mut entries = RawDir::new(&directory, &mut buffer);
         while let Some(entry) = entries.next() {
@@ -469,6 +454,7 @@ impl<'a> Place<'a> {
             }
             Err(Errno::ACCESS) if !self.path.is_empty() => {
                 found.leave_out(ListedPath::directory(self.name()), WhyLeftOut::Unreadable);
+                found.says_attributes |= self.say_attributes(self.entries.clone());
                 return Ok(());
             }
             Err(error) => return Err(Error::at("read the directory", &self.shown(), std::io::Error::from(error))),
@@ -482,6 +468,7 @@ impl<'a> Place<'a> {
         }
         let rules = self.rules_here(&directory, &names)?;
         let mut children = self.children();
+        found.says_attributes |= children.iter().any(|(name, _)| *name == ATTRIBUTES);
         for (name, kind) in names.all() {
             let known = children
                 .binary_search_by(|(child, _)| (*child).cmp(name.to_bytes()))
@@ -516,7 +503,7 @@ impl<'a> Place<'a> {
     fn children(&self) -> Vec<(&'a [u8], Child)> {
         let tracked = self.walk.tracked;
         let depth = self.path.len();
-        let mut children = Vec::new();
+        let mut children = Vec::with_capacity(self.entries.len().min(64));
         let mut at = self.entries.start;
         while at < self.entries.end {
             let path: &'a [u8] = tracked.path(at);
@@ -615,6 +602,7 @@ impl<'a> Place<'a> {
     where
         'a: 'scope,
     {
+        found.says_attributes |= name.to_bytes() == ATTRIBUTES;
         let path = self.join(name.to_bytes());
         let is_directory = kind == FileType::Directory;
         let listed = |path: &[u8]| if is_directory { ListedPath::directory(path) } else { ListedPath::single(path) };
@@ -659,7 +647,12 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
+    fn say_attributes(&self, mut entries: std::ops::Range<usize>) -> bool {
+        entries.any(|at| self.walk.tracked.path(at).rsplit(|&byte| byte == b'/').next() == Some(ATTRIBUTES))
+    }
+
     fn all_gone(&self, entries: std::ops::Range<usize>, found: &mut Findings) {
+        found.says_attributes |= self.say_attributes(entries.clone());
         found.gone.extend(entries.filter(|&at| !self.walk.tracked.is_not_looked_at(at)));
     }
 
