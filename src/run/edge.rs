@@ -16,7 +16,7 @@ use crate::{
     },
     model::{
         change::{Change, TreePath},
-        checkpoint::{CheckpointKind, due},
+        checkpoint::CheckpointKind,
         holdings::{HeldTask, Holdings},
         id::{CheckpointName, Oid, TaskId},
         manifest::{LeftOut, WhyLeftOut},
@@ -28,7 +28,7 @@ use crate::{
         time::Timestamp,
     },
     ops::time::{
-        checkpoint::{self, Asking},
+        checkpoint::{self, Asking, Due},
         rollback::{self, Going},
     },
 };
@@ -91,24 +91,9 @@ impl Pace {
         if now < self.rests_until {
             return;
         }
-        let state = transaction.state();
-        let last = [&state.checkpoints, &state.snapshots].map(|taken| taken.entries.back());
-        let Some(kind) = due(now, self.begun, last.map(|taken| taken.map(|taken| taken.at)), &settings.checkpoints) else {
-            return;
-        };
-        let [tagged, light] = last;
-        let newest =
-            if kind == CheckpointKind::Tick { tagged } else { tagged.into_iter().chain(light).max_by_key(|taken| taken.seq) };
-        let is_new = |tree: Oid| newest.is_none_or(|taken| taken.evidence != tree);
-        let tree = workspace.git().and_then(|git| git.tree_outside_claude(workspace.environment()));
-        let taken = tree.map(is_new).and_then(|is_new| {
-            transaction.tick();
-            let summary = "while work went on";
-            if is_new { take(transaction, kind, task, String::new(), summary).map(Some) } else { Ok(None) }
-        });
-        match taken {
-            Ok(Some(_)) => {}
-            Ok(None) => self.rests_until = now.after(settings.checkpoints.interval),
+        match checkpoint::take_due(transaction, task, self.begun) {
+            Ok(Due::NotYet | Due::Taken) => {}
+            Ok(Due::Unchanged) => self.rests_until = now.after(settings.checkpoints.interval),
             Err(error) => {
                 workspace.notice(format!("no snapshot could be taken while work went on: {error}"));
                 self.rests_until = now.after(settings.checkpoints.interval);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{
         Result,
-        git::SecretFiles,
+        git::{SecretFiles, Snapshot},
         store::{
             genuine,
             lock::CloneLock,
@@ -19,12 +19,13 @@ use crate::{
     },
     model::{
         change::{Change, ChangeKind, TreePath},
-        checkpoint::{Checkpoint, CheckpointKind, Counts, Standing},
+        checkpoint::{Checkpoint, CheckpointKind, Counts, Standing, due},
         holdings::Holdings,
         id::{Candidate, CheckpointName, Oid, SessionId, TaskId, resolve},
         manifest::LeftOut,
         refusal::Refusal,
         secret::Leak,
+        state::{State, Taken},
         time::Timestamp,
     },
     ops::time::{
@@ -135,6 +136,57 @@ pub fn take(transaction: &mut Transaction<'_>, asking: Asking) -> Result<Prepare
     Ok(prepared)
 }
 
+/// The same, unless the last snapshot of the log is of the same tree outside `.claude/`; for a tick, the last one with a tag.
+///
+/// # Errors
+/// As [`create`].
+pub fn take_changed(transaction: &mut Transaction<'_>, asking: Asking) -> Result<Option<Prepared>> {
+    let snapshot = journal::snapshot(transaction.workspace(), transaction.session())?;
+    let [tagged, light] = last(transaction.state());
+    let newest =
+        if asking.kind == CheckpointKind::Tick { tagged } else { tagged.into_iter().chain(light).max_by_key(|taken| taken.seq) };
+    if newest.is_some_and(|taken| taken.evidence == snapshot.evidence()) {
+        return Ok(None);
+    }
+    let lock = journal::lock(transaction.workspace())?;
+    let prepared = write(transaction, &lock, snapshot, asking)?;
+    transaction.append_facts(std::slice::from_ref(&prepared.fact))?;
+    snapshots::place(transaction.workspace(), &prepared)?;
+    Ok(Some(prepared))
+}
+
+/// The last checkpoint of a log that has a tag, and the last without.
+fn last(state: &State) -> [Option<&Taken>; 2] {
+    [&state.checkpoints, &state.snapshots].map(|taken| taken.entries.back())
+}
+
+/// What came of looking whether a snapshot is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// None is.
+    NotYet,
+    /// One is, and nothing differs from the last one.
+    Unchanged,
+    /// It was taken.
+    Taken,
+}
+
+/// Takes the snapshot that is due while work goes on that began at `begun`, if one is and anything differs from the last one.
+///
+/// # Errors
+/// As [`create`]; refuses settings that are wrong.
+pub fn take_due(transaction: &mut Transaction<'_>, task: Option<&TaskId>, begun: Timestamp) -> Result<Due> {
+    let workspace = transaction.workspace();
+    let last = last(transaction.state()).map(|taken| taken.map(|taken| taken.at));
+    let Some(kind) = due(workspace.clock().now(), begun, last, &workspace.settings()?.checkpoints) else {
+        return Ok(Due::NotYet);
+    };
+    transaction.tick();
+    let summary = "while work went on".to_owned();
+    let asking = Asking { kind, title: String::new(), summary, task: task.cloned(), reached: Vec::new() };
+    Ok(if take_changed(transaction, asking)?.is_some() { Due::Taken } else { Due::Unchanged })
+}
+
 /// Writes a snapshot whose event is still to be appended, before the clone's lock is let go.
 ///
 /// # Errors
@@ -150,9 +202,13 @@ pub fn prepare(transaction: &Transaction<'_>, asking: Asking) -> Result<(CloneLo
 /// # Errors
 /// As [`create`].
 pub fn prepare_under(transaction: &Transaction<'_>, lock: &CloneLock, asking: Asking) -> Result<Prepared> {
+    let snapshot = journal::snapshot(transaction.workspace(), transaction.session())?;
+    write(transaction, lock, snapshot, asking)
+}
+
+fn write(transaction: &Transaction<'_>, lock: &CloneLock, snapshot: Snapshot<'_>, asking: Asking) -> Result<Prepared> {
     let workspace = transaction.workspace();
     let session = transaction.session().cloned();
-    let snapshot = journal::snapshot(workspace, session.as_ref())?;
     let asked = asking.asked(workspace, session.as_ref());
     snapshots::prepare(workspace, lock, session.as_ref(), transaction.at(), snapshot, asked)
 }
