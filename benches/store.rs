@@ -50,8 +50,12 @@ fn row(what: &str, reach: &str, ratios: &mut [f64], rest: &str) {
 }
 
 fn timed(command: &mut Command) -> Duration {
+    timed_with(command, Stdio::null())
+}
+
+fn timed_with(command: &mut Command, input: Stdio) -> Duration {
     let start = Instant::now();
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    let status = command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     let lasted = start.elapsed();
     assert!(status.success(), "{command:?} failed");
     lasted
@@ -68,13 +72,32 @@ fn processes(program: &Path, ground: &Path) {
     fill(&repository, 5_000);
     let mut version = Vec::new();
     let mut progress = Vec::new();
+    let told = |event: &str, payload: &Path| {
+        let mut command = Command::new(program);
+        command.args(["hook", event]).current_dir(&repository).env("HOME", ground).env("CLAUDECODE", "1");
+        timed_with(&mut command, File::open(payload).unwrap().into())
+    };
+    let used = ground.join("used.json");
+    let tool =
+        "{\"session_id\":\"5e-1\",\"hook_event_name\":\"EVENT\",\"tool_name\":\"Bash\",\"tool_input\":{\"command\":\"ls\"}}\n";
+    fs::write(&used, tool.replace("EVENT", "PostToolUse")).unwrap();
+    let asked = ground.join("asked.json");
+    fs::write(&asked, tool.replace("EVENT", "PreToolUse")).unwrap();
+    told("post-tool-use", &used);
+    let (mut after_tool, mut before_tool) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
+        let baseline = git(&["--version"]).as_secs_f64();
+        after_tool.push(told("post-tool-use", &used).as_secs_f64() / baseline);
+        let baseline = git(&["--version"]).as_secs_f64();
+        before_tool.push(told("pre-tool-use", &asked).as_secs_f64() / baseline);
         let baseline = git(&["--version"]).as_secs_f64();
         version.push(ours(&["--version"]).as_secs_f64() / baseline);
         let baseline = git(&["--version"]).as_secs_f64();
         progress.push(ours(&["progress", "add", "one more step is done"]).as_secs_f64() / baseline);
     }
     row("--version against git --version", "at most 1.3", &mut version, "");
+    row("hook post-tool-use, session of 5,000 events, against git --version", "at most 1.6", &mut after_tool, "");
+    row("hook pre-tool-use, against git --version", "at most 1.4", &mut before_tool, "");
     row("progress add, session of 5,000 events, against git --version", "at most 2", &mut progress, "");
 }
 

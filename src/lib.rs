@@ -6,6 +6,7 @@
 //! - [`host`]: what we touch; git, the store, processes, the clock.
 //! - [`ops`]: what can be done; each verb one function that returns data.
 //! - [`run`]: what keeps going; agents at work.
+//! - [`hook`]: who else asks; the hooks of an agent client.
 //! - [`cli`]: who asks first; the command line.
 
 pub mod model;
@@ -15,5 +16,7 @@ pub mod host;
 pub mod ops;
 
 pub mod run;
+
+pub mod hook;
 
 pub mod cli;

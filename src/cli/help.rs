@@ -7,7 +7,7 @@ use crate::ops::table::Room;
 /// The headings with the commands below each, in the order they are shown.
 pub(crate) const HEADINGS: &[(Room, &str, &[&str])] = &[
     (Room::Setup, "Set up", &["init", "uninstall", "config", "trust", "verify", "demo"]),
-    (Room::Session, "Sessions", &["session", "run", "watch", "stop", "commit"]),
+    (Room::Session, "Sessions", &["session", "run", "watch", "stop", "commit", "hook"]),
     (Room::Work, "Work", &["task", "focus", "progress", "note", "next"]),
     (Room::Time, "Back in time", &["checkpoint", "rollback"]),
     (Room::Judge, "Decide", &["decide", "ask", "inbox", "answer", "gate", "guard"]),

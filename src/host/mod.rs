@@ -10,6 +10,7 @@ pub mod confined;
 pub mod environment;
 pub mod failpoint;
 pub mod git;
+pub mod handover;
 pub mod process;
 pub mod secret;
 pub mod settings;

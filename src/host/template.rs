@@ -33,6 +33,8 @@ const STACK: usize = 256 * 1024 * 1024;
 
 /// What this program ships, by name.
 const SHIPPED: &[(&str, &str)] = &[
+    ("CLAUDE.md", include_str!("../../templates/CLAUDE.md")),
+    ("agents.yaml", include_str!("../../templates/agents.yaml")),
     ("autonomy.toml", include_str!("../../templates/autonomy.toml")),
     ("briefing.md.j2", include_str!("../../templates/briefing.md.j2")),
     ("pages/BLOCKERS.md.j2", include_str!("../../templates/pages/BLOCKERS.md.j2")),
@@ -128,7 +130,10 @@ impl Templates {
 }
 
 /// The shipped text of the template `name`.
-fn shipped(name: &str) -> Result<&'static str, Refusal> {
+///
+/// # Errors
+/// Refuses an unknown name.
+pub fn shipped(name: &str) -> Result<&'static str, Refusal> {
     if let Some((_, text)) = SHIPPED.iter().find(|(own, _)| *own == name) {
         return Ok(text);
     }

@@ -13,10 +13,12 @@ use crate::model::{
     change::Change,
     checkpoint::CheckpointKind,
     figure::Figure,
+    guard,
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, NoteId, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
     intent::{Intent, Settlement},
     refusal::Refusal,
     time::{Lapse, Timestamp},
+    turn::Continued,
 };
 
 /// The version that this program writes at the head of a log.
@@ -200,6 +202,19 @@ pub enum Fact {
         /// The session that started this one for an agent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<SessionId>,
+    },
+    /// Conversations go on by themselves in this session.
+    #[serde(rename = "session.driven")]
+    SessionDriven {},
+    /// A turn was over, and the conversation went on by itself.
+    #[serde(rename = "turn.continued")]
+    TurnContinued {
+        /// The conversation.
+        client: ClientId,
+        /// What it was told to work on.
+        task: TaskId,
+        /// How it has gone on since a person last spoke.
+        continued: Continued,
     },
     /// Work was laid aside.
     #[serde(rename = "session.paused")]
@@ -575,6 +590,49 @@ pub enum Fact {
         /// In which attempt.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<StepId>,
+        /// The file that it wrote, from the top of the work tree when it lies in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+        /// Whether it failed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        failed: bool,
+    },
+    /// The guard held a tool back that an agent was about to use.
+    #[serde(rename = "tool.held")]
+    ToolHeld {
+        /// Its name.
+        tool: String,
+        /// What tells this call from every other: a digest of the tool, where it starts, and what it is given.
+        call: Digest,
+        /// What the guard said.
+        verdict: guard::Verdict,
+        /// The strictest rule that speaks against it.
+        rule: guard::Rule,
+        /// Why.
+        why: String,
+        /// The question that it waits for, where nobody could be asked at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<QuestionId>,
+    },
+    /// An agent client told of something by a hook that is no fact of its own.
+    #[serde(rename = "client.told")]
+    ClientTold {
+        /// What, in the client's word: `PreCompact`.
+        event: String,
+        /// The conversation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<ClientId>,
+        /// Which tool, agent, cause or task, in the client's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
+    },
+    /// A hook could not do its work, and the client went on.
+    #[serde(rename = "hook.failed")]
+    HookFailed {
+        /// What it was called for.
+        event: String,
+        /// Why it could not.
+        why: String,
     },
     /// The store put something back or finished something.
     #[serde(rename = "store.mended")]

@@ -128,6 +128,11 @@ impl SessionPage {
             | Fact::LimitMet { .. }
             | Fact::UsageSeen { .. }
             | Fact::ToolUsed { .. }
+            | Fact::SessionDriven {}
+            | Fact::TurnContinued { .. }
+            | Fact::ToolHeld { .. }
+            | Fact::ClientTold { .. }
+            | Fact::HookFailed { .. }
             | Fact::StoreMended { .. }
             | Fact::Unknown => false,
         }

@@ -20,6 +20,7 @@ use crate::model::{
     plan::progress::Progress as Headway,
     refusal::Refusal,
     time::{Lapse, Timestamp},
+    turn::Continued,
 };
 
 /// The fold of one log.
@@ -87,6 +88,12 @@ pub struct State {
     pub limit: Option<Timestamp>,
     /// Clients bound to the session.
     pub clients: Vec<ClientId>,
+    /// Whether conversations go on by themselves.
+    pub driven: bool,
+    /// How each conversation has gone on by itself since a person last spoke in it.
+    pub continued: BTreeMap<ClientId, Continued>,
+    /// How often conversations went on by themselves.
+    pub turns: u64,
     /// What the store put back or finished.
     pub mended: u64,
 }
@@ -127,6 +134,9 @@ impl State {
             tools: 0,
             limit: None,
             clients: Vec::new(),
+            driven: false,
+            continued: BTreeMap::new(),
+            turns: 0,
             mended: 0,
         }
     }
@@ -243,6 +253,11 @@ impl State {
                     self.clients.push(client.clone());
                 }
             }
+            Fact::SessionDriven {} => self.driven = true,
+            Fact::TurnContinued { client, task: _, continued } => {
+                self.continued.insert(client.clone(), continued.clone());
+                self.turns += 1;
+            }
             Fact::FocusSet { task, text, next } => {
                 self.focus = Some(Focus { at, task: task.clone(), text: text.clone(), next: next.clone() });
             }
@@ -306,7 +321,11 @@ impl State {
                 self.questions.push(Named { id: question.clone(), title: title.clone(), at });
             }
             Fact::QuestionAnswered { .. } => self.answers += 1,
-            Fact::NoteAdded { .. } | Fact::ChangeSeen { .. } => {}
+            Fact::NoteAdded { .. }
+            | Fact::ChangeSeen { .. }
+            | Fact::ToolHeld { .. }
+            | Fact::ClientTold { .. }
+            | Fact::HookFailed { .. } => {}
             Fact::CheckpointMade { name, reference, object, commit, tree: _, evidence, reason, summary, task } => {
                 let taken = Taken {
                     seq,

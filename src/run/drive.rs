@@ -36,10 +36,17 @@ use crate::{
     ops::{
         judge::gate,
         session::start,
-        setup::in_force::{self, GateInForce},
+        setup::{
+            hand_out,
+            in_force::{self, GateInForce},
+        },
         work::{board::Board, task::add},
     },
-    run::{agent::profile, place, step::Stage},
+    run::{
+        agent::{claude::Given, profile},
+        place,
+        step::Stage,
+    },
 };
 
 /// The verbs of this program that an agent may use.
@@ -209,6 +216,13 @@ fn may_commit(workspace: &Workspace) -> Result<Option<String>> {
     }
 }
 
+/// What the client of an agent is given besides its profile.
+fn given(workspace: &Workspace) -> Result<Given> {
+    let sources = in_force::client_settings(workspace)?;
+    // Both say what a person has to know; what agents start with is said again at each attempt.
+    Ok(Given { servers: in_force::servers(workspace)?, plugin: hand_out::plugin_for_agents(workspace, &sources)? })
+}
+
 /// Lets an agent that is not contained pass only when a person says so.
 fn demand_containment(workspace: &Workspace, request: &Request, choice: &Choice) -> Result<()> {
     match choice.profile.driver {
@@ -241,8 +255,12 @@ pub fn run(workspace: &Workspace, request: &Request, stop: &Stop, tell: &mut dyn
     may_commit(workspace)?;
     in_force::demand_hooks(workspace)?;
     let own_program = process::own_program()?;
-    let (here, servers) = (workspace.environment().directory(), in_force::servers(workspace)?);
-    let agent = profile::driver(&choice.name, &choice.profile, &VERBS, &own_program, here, servers)?;
+    let here = workspace.environment().directory();
+    let given = match choice.profile.driver {
+        Driver::Claude => given(workspace)?,
+        Driver::Command | Driver::Replay => Given::default(),
+    };
+    let agent = profile::driver(&choice.name, &choice.profile, &VERBS, &own_program, here, given)?;
     let waiting = gate::waiting(&choice.gates);
     if let Some(session) = workspace.belongs_to()? {
         let directory = Private::of(workspace.common_directory()).session(&session);

@@ -299,7 +299,8 @@ impl<'a, 't> Stage<'a, 't> {
                 Signal::Tool { name, target } => {
                     tell(&format!("  {} {}", quote::line(&name, 30), quote::line(&target.unwrap_or_default(), 80)));
                     transaction.tick();
-                    transaction.append_facts(&[Fact::ToolUsed { tool: quote::line(&name, 100), step: Some(step.clone()) }])?;
+                    let (tool, step) = (quote::line(&name, 100), Some(step.clone()));
+                    transaction.append_facts(&[Fact::ToolUsed { tool, step, path: None, failed: false }])?;
                     heed(transaction, stop)?;
                 }
                 Signal::LimitNear { limit, percent, .. } => tell(&format!("  the usage limit {limit} is at {percent}%")),

@@ -15,12 +15,18 @@ mod verify;
 /// The token by which these tests are a person without a terminal.
 const TOKEN: &str = "a-token-of-the-tests";
 
-/// A repository with a live session and a person's token.
-fn begin() -> Sandbox {
+/// A repository with a person's token.
+pub(crate) fn with_token() -> Sandbox {
     let sandbox = Sandbox::new();
     let directory = sandbox.base().join("home/.local/state/autonomy/trust");
     fs::create_dir_all(&directory).unwrap();
     fs::write(directory.join("token.yaml"), format!("version: 1\nsha256: {}\n", Digest::of(TOKEN))).unwrap();
+    sandbox
+}
+
+/// The same with a live session.
+pub(crate) fn begin() -> Sandbox {
+    let sandbox = with_token();
     sandbox.autonomy(["session", "start"]).ok();
     sandbox
 }
@@ -32,12 +38,12 @@ fn add(sandbox: &Sandbox, title: &str, more: &[&str]) -> String {
 }
 
 /// Answers a question as the person whose token it is.
-fn answer(sandbox: &Sandbox, question: &str, text: &str) -> Output {
+pub(crate) fn answer(sandbox: &Sandbox, question: &str, text: &str) -> Output {
     sandbox.autonomy(["answer", question, text, "--as-person", TOKEN])
 }
 
 /// The name of the one open question.
-fn open_question(sandbox: &Sandbox) -> String {
+pub(crate) fn open_question(sandbox: &Sandbox) -> String {
     let inbox = sandbox.autonomy(["inbox", "--json"]).ok().json();
     let questions = inbox["questions"].as_array().unwrap();
     assert_eq!(questions.len(), 1, "{inbox}");

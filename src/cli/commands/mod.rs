@@ -1,5 +1,6 @@
 //! The list of commands and the way from arguments to one of them.
 
+mod hook;
 mod judge;
 mod replay_agent;
 mod session;
@@ -95,6 +96,8 @@ enum Command {
     Checkpoint(time::checkpoint::Checkpoint),
     /// Go back to a checkpoint, or take that back
     Rollback(time::rollback::Rollback),
+    /// Answer an agent client, whose settings call this at each of its events
+    Hook(hook::Hook),
     #[command(hide = true)]
     ReplayAgent(replay_agent::ReplayAgent),
 }
@@ -129,6 +132,7 @@ impl Command {
             Self::Guard(command) => command.run(context),
             Self::Checkpoint(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
+            Self::Hook(command) => Ok(command.run(context)),
             Self::ReplayAgent(command) => command.run(context),
         }
     }
@@ -160,6 +164,9 @@ fn misused(error: &clap::Error) -> Refusal {
 
 /// Runs one command line and returns its exit code.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
+    if let Some(rest) = hook::called(&arguments) {
+        return ExitCode::from(hook::answer(rest));
+    }
     let json = arguments.iter().any(|argument| argument == "--json");
     let line = match line().try_get_matches_from(arguments).and_then(|matches| Line::from_arg_matches(&matches)) {
         Ok(line) => line,

@@ -4,6 +4,7 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -48,6 +49,15 @@ pub fn sync_directory(directory: &Path) -> Result<()> {
 /// Fails when the file system does not allow it; what was there before is then still there.
 pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
     Place::at(path)?.put(content, durability)
+}
+
+/// Lets everybody who may read a file run it.
+///
+/// # Errors
+/// Fails when the file system does not allow it.
+pub fn make_executable(path: &Path) -> Result<()> {
+    let mode = fs::metadata(path).doing("look at", path)?.permissions().mode();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2))).doing("make a program of", path)
 }
 
 /// Removes the temporary files in `directory` whose writers are gone: git would show them to the user.

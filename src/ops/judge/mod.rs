@@ -6,3 +6,4 @@ pub mod decide;
 pub mod gate;
 pub mod guard;
 pub mod inbox;
+pub mod permit;

@@ -1,6 +1,7 @@
 //! One stretch of work: start, pause, resume, end, look at it.
 
 pub mod bind;
+pub mod client;
 pub mod commit;
 pub mod diff;
 pub mod end;
@@ -14,4 +15,5 @@ pub mod since;
 pub mod standing;
 pub mod start;
 pub mod status;
+pub mod steer;
 pub mod stop;

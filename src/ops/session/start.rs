@@ -66,6 +66,8 @@ pub struct Request {
     pub health: Health,
     /// The session to go on from: its goal, constraints and time hold where none are given.
     pub continues: Option<String>,
+    /// Whether conversations of an agent client go on by themselves while there is work that moves.
+    pub drive: bool,
 }
 
 /// Whether the gates are asked before a session begins. Only those run that a person has trusted.
@@ -224,6 +226,49 @@ fn to_continue(workspace: &Workspace, given: &str) -> Result<Known> {
 /// # Errors
 /// As [`start`].
 pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>) -> Result<Outcome> {
+    let Opened { session, mut transaction, started, max, goal, survey, health } = open(workspace, request, continues)?;
+    let commit = first_commit(&mut transaction, &session)?;
+    let mut remarks = survey.remarks;
+    if let (Some(why), Head::Branch { name, .. }) = (survey.protected, &survey.head) {
+        let work_branch = format!("autonomy/{session}");
+        remarks.push(Remark::Protected { branch: name.clone(), why, work_branch });
+    }
+    let named = workspace.environment().text("AUTONOMY_SESSION").filter(|named| *named != session.as_str());
+    remarks.extend(named.map(|named| Remark::OtherInEnvironment { named: named.to_owned() }));
+    Ok(Outcome {
+        folder: layout::session_folder(&session),
+        session,
+        started,
+        max,
+        goal,
+        continues: continues.map(|known| known.session.clone()),
+        remarks,
+        health,
+        commit,
+    })
+}
+
+/// Starts a session that nobody asked for: no gate is run and nothing is committed.
+///
+/// # Errors
+/// As [`start`].
+pub fn silently(workspace: &Workspace) -> Result<SessionId> {
+    let request = Request { health: Health::Skipped, ..Request::default() };
+    open(workspace, &request, None).map(|opened| opened.session)
+}
+
+/// A session whose log is begun, and how things stood.
+struct Opened<'a> {
+    session: SessionId,
+    transaction: Transaction<'a>,
+    started: Timestamp,
+    max: Lapse,
+    goal: Option<String>,
+    survey: Survey,
+    health: Vec<Ran>,
+}
+
+fn open<'a>(workspace: &'a Workspace, request: &Request, continues: Option<&Known>) -> Result<Opened<'a>> {
     let private = Private::of(workspace.common_directory());
     ledger::at_home(&private, workspace)?;
     finish_ended(workspace, &private)?;
@@ -243,7 +288,7 @@ pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>
         (None, Some(before)) => before.max,
         (None, None) => workspace.settings()?.run.max_hours.0,
     };
-    let (session, mut transaction) = {
+    let (session, transaction) = {
         let _lock = CloneLock::take(&private.lock())?;
         // Somebody may have been faster while things were looked at.
         refuse_second(workspace, &private)?;
@@ -270,31 +315,14 @@ pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>
             };
             facts.push(Fact::FileSealed { file: format!("{}/{name}", layout::session_folder(&session)), bytes });
         }
+        facts.extend(request.drive.then_some(Fact::SessionDriven {}));
         let transaction = Transaction::begin(workspace, &session, &facts)?;
         (session, transaction)
     };
     let files: Vec<_> = transaction.state().sealed.clone().into_iter().collect();
     sealed::place(workspace, &transaction.directory(), &files)?;
     pages::name_for_shells(&transaction);
-    let commit = first_commit(&mut transaction, &session)?;
-    let mut remarks = survey.remarks;
-    if let (Some(why), Head::Branch { name, .. }) = (survey.protected, &survey.head) {
-        let work_branch = format!("autonomy/{session}");
-        remarks.push(Remark::Protected { branch: name.clone(), why, work_branch });
-    }
-    let named = workspace.environment().text("AUTONOMY_SESSION").filter(|named| *named != session.as_str());
-    remarks.extend(named.map(|named| Remark::OtherInEnvironment { named: named.to_owned() }));
-    Ok(Outcome {
-        folder: layout::session_folder(&session),
-        session,
-        started,
-        max,
-        goal,
-        continues: continues.map(|known| known.session.clone()),
-        remarks,
-        health,
-        commit,
-    })
+    Ok(Opened { session, transaction, started, max, goal, survey, health })
 }
 
 /// A branch that takes no commit, hooks and identities that are not there: none of them stops a session.

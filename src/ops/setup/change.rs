@@ -2,6 +2,8 @@
 //!
 //! Only for files that a setup verb is there to change; records and pages go through transactions.
 
+use std::path::{Path, PathBuf};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
@@ -33,6 +35,8 @@ pub enum Home {
     WorkTree(String),
     /// git's own list of what this clone overlooks.
     Exclude,
+    /// Anywhere, as a person named it.
+    Elsewhere(PathBuf),
 }
 
 /// A file as it is and as it is to be; none means that there is no such file.
@@ -101,6 +105,16 @@ impl Change {
         Ok(Self { home: Home::WorkTree(path.to_owned()), before, after })
     }
 
+    /// A file of the work tree whose text is to be what `edit` makes of it; none means that there is no such file.
+    ///
+    /// # Errors
+    /// Refuses links and what is not text; hands on what `edit` refuses.
+    pub fn edited(workspace: &Workspace, path: &str, edit: impl FnOnce(Option<&str>) -> Result<Option<String>>) -> Result<Self> {
+        let before = read(workspace, path)?;
+        let after = edit(before.as_deref())?;
+        Ok(Self { home: Home::WorkTree(path.to_owned()), before, after })
+    }
+
     /// git's list of what this clone overlooks, with our block.
     ///
     /// # Errors
@@ -119,6 +133,12 @@ impl Change {
         let (before, after) = found.map_or((None, None), |(before, after)| (Some(before), Some(after)));
         let after = after.filter(|text| !text.is_empty() || before.as_deref() == Some(""));
         Ok(Self { home: Home::Exclude, before, after })
+    }
+
+    /// A file that lies where a person named it: as it is, and as it is to be.
+    #[must_use]
+    pub fn elsewhere(path: &Path, before: Option<String>, after: String) -> Self {
+        Self { home: Home::Elsewhere(path.to_owned()), before, after: Some(after) }
     }
 
     /// Whether the file says exactly this afterwards.
@@ -144,6 +164,7 @@ impl Change {
         let path = match &self.home {
             Home::WorkTree(path) => path.clone(),
             Home::Exclude => "info/exclude".to_owned(),
+            Home::Elsewhere(path) => path.display().to_string(),
         };
         let text = |side: &Option<String>| side.clone().unwrap_or_default();
         let (before, after) = (text(&self.before), text(&self.after));
@@ -168,6 +189,17 @@ impl Change {
                 Some(text) => exclude::store(workspace.common_directory(), text),
                 None => exclude::remove(workspace.common_directory()),
             },
+            Home::Elsewhere(path) => {
+                let Some(text) = &self.after else { return Ok(()) };
+                if read_elsewhere(path)? != self.before {
+                    return Err(Refusal::conflict(format!("`{}` was changed in the meantime", path.display()))
+                        .retryable()
+                        .into());
+                }
+                path.parent().map_or(Ok(()), write::make_directory)?;
+                write::replace(path, text.as_bytes(), Durability::Synced)?;
+                if text.starts_with("#!") { write::make_executable(path) } else { Ok(()) }
+            }
             Home::WorkTree(path) => {
                 if read(workspace, path)? != self.before {
                     return Err(Refusal::conflict(format!("`{path}` was changed in the meantime")).retryable().into());
@@ -189,4 +221,13 @@ pub fn read(workspace: &Workspace, path: &str) -> Result<Option<String>> {
     let target = write::inside(workspace.root(), path)?;
     let Some(bytes) = write::read_capped(&target, MAX_FILE)? else { return Ok(None) };
     Ok(Some(document::utf8(path, bytes)?))
+}
+
+/// Reads a text file that a person named; none when it is not there.
+///
+/// # Errors
+/// Refuses what is not a plain file or too large, and what is not UTF-8.
+pub fn read_elsewhere(path: &Path) -> Result<Option<String>> {
+    let Some(bytes) = write::read_capped(path, MAX_FILE)? else { return Ok(None) };
+    Ok(Some(document::utf8(&path.display().to_string(), bytes)?))
 }

@@ -14,7 +14,7 @@ use crate::{
     model::{quote::counted, refusal::Refusal},
     ops::setup::{
         change::{Change, Shown, What},
-        init,
+        client, for_client, init,
     },
 };
 
@@ -62,6 +62,8 @@ pub fn uninstall(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     for (path, name, _) in [init::IGNORED, init::ATTRIBUTES] {
         changes.push(Change::without_block(workspace, path, name)?);
     }
+    changes.extend(client::no_hooks(workspace)?);
+    changes.extend(for_client::no_pages(workspace)?);
     changes.push(Change::no_exclude(workspace)?);
     let shown = changes.iter().filter_map(Change::shown).collect();
     if !request.dry_run {

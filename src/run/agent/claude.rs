@@ -53,8 +53,17 @@ pub struct Claude {
     pub verbs: Vec<String>,
     /// The path of this program, which is put on the agent's PATH.
     pub own_program: PathBuf,
+    /// What it is given besides.
+    pub given: Given,
+}
+
+/// What an agent is given besides its profile.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
     /// The MCP servers that it may start, as the JSON of the client; no others of the repository's.
     pub servers: Option<String>,
+    /// The directory of the plugin with our hooks, where no settings that it loads have them.
+    pub plugin: Option<PathBuf>,
 }
 
 impl Claude {
@@ -76,7 +85,10 @@ impl Claude {
         words.extend(["--setting-sources".to_owned(), attempt.settings.join(",")]);
         // Without it the client starts whatever servers the repository names.
         words.push("--strict-mcp-config".to_owned());
-        if let Some(servers) = &self.servers {
+        if let Some(plugin) = &self.given.plugin {
+            words.extend(["--plugin-dir".to_owned(), plugin.display().to_string()]);
+        }
+        if let Some(servers) = &self.given.servers {
             words.extend(["--mcp-config".to_owned(), servers.clone()]);
         }
         let conversation = if attempt.resume.is_some() { "--resume" } else { "--session-id" };

@@ -8,11 +8,15 @@ use crate::{
         refusal::Refusal,
         settings::{AgentProfile, Driver},
     },
-    run::agent::{Agent, claude::Claude, command::Command, replay::Replay},
+    run::agent::{
+        Agent,
+        claude::{Claude, Given},
+        command::Command,
+        replay::Replay,
+    },
 };
 
-/// The driver of `profile`; `verbs` are what the agent may use of this program, `directory` is where paths start, `servers`
-/// the MCP servers that it may start.
+/// The driver of `profile`; `verbs` are what the agent may use of this program, `directory` is where paths start.
 ///
 /// # Errors
 /// Refuses a replay that names no recording.
@@ -22,13 +26,13 @@ pub fn driver(
     verbs: &[&str],
     own_program: &Path,
     directory: &Path,
-    servers: Option<String>,
+    given: Given,
 ) -> Result<Box<dyn Agent>, Refusal> {
     let (profile, own_program) = (profile.clone(), own_program.to_owned());
     Ok(match profile.driver {
         Driver::Claude => {
             let verbs = verbs.iter().map(|&verb| verb.to_owned()).collect();
-            Box::new(Claude { profile, verbs, own_program, servers })
+            Box::new(Claude { profile, verbs, own_program, given })
         }
         Driver::Command => Box::new(Command { profile }),
         Driver::Replay => {

@@ -12,7 +12,10 @@ use crate::{
         refusal::Code,
         settings::{AgentProfile, PromptDelivery},
     },
-    run::agent::{claude::Claude, command::Command},
+    run::agent::{
+        claude::{Claude, Given},
+        command::Command,
+    },
 };
 
 struct Trial {
@@ -91,7 +94,7 @@ impl Trial {
             allow: vec!["Bash(cargo test *)".into()],
             ..AgentProfile::default()
         };
-        Claude { profile, verbs: vec!["task done".into()], own_program: "/opt/own/autonomy".into(), servers: None }
+        Claude { profile, verbs: vec!["task done".into()], own_program: "/opt/own/autonomy".into(), given: Given::default() }
     }
 }
 
@@ -188,10 +191,13 @@ echo '{"type":"result","is_error":false,"num_turns":3,"terminal_reason":"complet
     DISABLE_AUTOUPDATER=1
     PATH=/opt/own:…
     ");
-    let trusting = Claude { servers: Some(r#"{"mcpServers":{}}"#.into()), ..trial.claude(script) };
+    let trusting = Claude {
+        given: Given { servers: Some(r#"{"mcpServers":{}}"#.into()), plugin: Some("/opt/own/plugin".into()) },
+        ..trial.claude(script)
+    };
     let (conclusion, _) = trial.run(&trusting, |_| {});
     let words = conclusion.finished.expect("ran").stderr.text().into_owned();
-    assert!(words.contains("--strict-mcp-config\n--mcp-config\n{\"mcpServers\":{}}\n"), "{words}");
+    assert!(words.contains("--strict-mcp-config\n--plugin-dir\n/opt/own/plugin\n--mcp-config\n{\"mcpServers\":{}}\n"), "{words}");
     let (conclusion, _) =
         trial.run(&trial.claude(script), |attempt| attempt.resume = Some(const { &Usage(std::collections::BTreeMap::new()) }));
     let words = conclusion.finished.expect("ran").stderr.text().into_owned();

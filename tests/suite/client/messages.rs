@@ -17,6 +17,8 @@ pub(crate) enum Answer {
     Words(String),
     /// A tool to be used.
     Tool(&'static str, Value),
+    /// The same, and so many tokens of the context are used by now.
+    Filling(&'static str, Value, u64),
 }
 
 /// Decides from the body of a request.
@@ -79,11 +81,12 @@ fn serve(mut stream: TcpStream, decide: &Arc<Decide>, seen: &Mutex<Vec<Value>>) 
         seen.push(body.clone());
         seen.len()
     };
+    let tokens = if let Answer::Filling(_, _, tokens) = answer { tokens } else { 100 };
     let (block, delta, stop) = match answer {
         Answer::Words(words) => {
             (json!({ "type": "text", "text": "" }), json!({ "type": "text_delta", "text": words }), "end_turn")
         }
-        Answer::Tool(name, input) => (
+        Answer::Tool(name, input) | Answer::Filling(name, input, _) => (
             json!({ "type": "tool_use", "id": format!("toolu_{number:020}"), "name": name, "input": {} }),
             json!({ "type": "input_json_delta", "partial_json": input.to_string() }),
             "tool_use",
@@ -91,7 +94,7 @@ fn serve(mut stream: TcpStream, decide: &Arc<Decide>, seen: &Mutex<Vec<Value>>) 
     };
     let message = json!({
         "id": format!("msg_{number:020}"), "type": "message", "role": "assistant", "model": body["model"], "content": [],
-        "stop_reason": null, "stop_sequence": null, "usage": { "input_tokens": 100, "output_tokens": 1 },
+        "stop_reason": null, "stop_sequence": null, "usage": { "input_tokens": tokens, "output_tokens": 1 },
     });
     let events = [
         json!({ "type": "message_start", "message": message }),

@@ -215,7 +215,7 @@ fn a_command_writes_the_pages_that_it_changes_and_no_other() {
     assert_eq!(after(&[Fact::FocusSet { task: None, text: "Reading".into(), next: None }]), ["CURRENT_FOCUS.md"]);
     assert_eq!(after(&[Fact::FocusSet { task: None, text: "Reading".into(), next: None }]), ["CURRENT_FOCUS.md"]);
     assert_eq!(after(&[Fact::SessionPaused { reason: "lunch".into() }]), ["PROGRESS_SUMMARY.md", "README.md", "current_session"]);
-    assert_eq!(after(&[Fact::ToolUsed { tool: "Bash".into(), step: None }]), [""; 0]);
+    assert_eq!(after(&[Fact::ToolUsed { tool: "Bash".into(), step: None, path: None, failed: false }]), [""; 0]);
     let failed = Fact::TaskFailed { task: task("parser"), why: "it loops".into() };
     assert_eq!(after(&[failed]), ["BLOCKERS.md", "CURRENT_FOCUS.md", "NEXT_ACTIONS.md", "PROGRESS_SUMMARY.md"]);
 }
@@ -451,7 +451,9 @@ proptest! {
 fn heal_all(story: &mut Story) {
     let workspace = story.workspace();
     let mut ledger = Ledger::open(&workspace, Target::Session(story.session())).expect("live");
-    ledger.append(|_| Ok((vec![Fact::ToolUsed { tool: "x".into(), step: None }], ()))).expect("appended");
+    ledger
+        .append(|_| Ok((vec![Fact::ToolUsed { tool: "x".into(), step: None, path: None, failed: false }], ())))
+        .expect("appended");
     drop(ledger);
     heal(story);
 }

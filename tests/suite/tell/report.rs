@@ -67,7 +67,7 @@ fn worked() -> (Story, String) {
     story.happens(&[gate(Verdict::Green)]);
     story.writes(&path, &content, done);
     story.happens(&[Fact::UsageSeen { step: None, input_tokens: 1_200, output_tokens: 300, cost_micros: 123_456 }]);
-    story.happens(&[Fact::ToolUsed { tool: "Bash".into(), step: None }]);
+    story.happens(&[Fact::ToolUsed { tool: "Bash".into(), step: None, path: None, failed: false }]);
     story.happens(&[Fact::TaskParked {
         task: task("printer"),
         why: "three tries".into(),
@@ -195,7 +195,10 @@ fn a_saved_report_is_never_overwritten() {
     let path = first.saved.expect("a session is live");
     assert_eq!(story.sandbox.read(&path), first.text);
     assert_eq!(report(&story, None).saved.as_deref(), Some(path.as_str()), "the same report is the same file");
-    story.happens(&[Fact::ProgressAdded { text: "x".into(), task: None }, Fact::ToolUsed { tool: "y".into(), step: None }]);
+    story.happens(&[
+        Fact::ProgressAdded { text: "x".into(), task: None },
+        Fact::ToolUsed { tool: "y".into(), step: None, path: None, failed: false },
+    ]);
     story.wait(-1);
     let second = report(&story, None);
     assert_eq!(second.saved, Some(path.replace(".md", "-2.md")));

@@ -18,6 +18,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("git2", &["src/host/git"]),
     ("gix_index", &["src/host/git"]),
     ("jiff", &["src/model/time"]),
+    ("jsonc_parser", &["src/model/client_settings"]),
     ("libgit2_sys", &["src/host/git"]),
     ("libz_sys", &[]),
     ("minijinja", &["src/host/template", "src/model/expression"]),

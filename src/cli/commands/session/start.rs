@@ -34,6 +34,9 @@ pub(crate) struct Start {
     /// Go on from this session, which has ended or lives in another clone
     #[arg(long, value_name = "SESSION")]
     continues: Option<String>,
+    /// Let conversations of the agent client go on by themselves while there is work that moves
+    #[arg(long)]
+    drive: bool,
 }
 
 impl Start {
@@ -51,6 +54,7 @@ impl Start {
             max: self.max_hours.map(|hours| hours.0),
             health,
             continues: self.continues,
+            drive: self.drive,
         };
         let outcome = start::start(&workspace, &request)?;
         context.say(&workspace, &outcome, |screen| {

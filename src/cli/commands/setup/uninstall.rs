@@ -36,8 +36,8 @@ impl Uninstall {
         }
         let outcome = uninstall::uninstall(&workspace, &Request { dry_run: false })?;
         context.say(&workspace, &outcome, |screen| {
-            for shown in &outcome.changed {
-                screen.talk(past(shown));
+            for line in past(&outcome.changed) {
+                screen.talk(line);
             }
             nothing(screen, &outcome);
             kept(screen, &outcome.kept);

@@ -1,0 +1,216 @@
+//! What the hooks of an agent client tell: whose conversation it is, what was done, where a turn begins and ends.
+//!
+//! A conversation joins the session that is live in its work tree. Without one, a session begins with the first file that is
+//! written, never with the client alone. Nothing here commits.
+
+use std::path::Path;
+
+use crate::{
+    host::{
+        Result, handover,
+        store::{
+            layout::Private,
+            ledger::{Ledger, Target},
+            lock, pages, settle,
+        },
+        transaction::Transaction,
+        workspace::Workspace,
+    },
+    model::{
+        briefing::{Detail, USUAL},
+        checkpoint::CheckpointKind,
+        event::{Fact, TIMED_OUT},
+        holdings::current_task,
+        id::{ClientId, SessionId},
+        refusal::Code,
+        shell::{self, Shell},
+        state::{Phase, State},
+        time::Lapse,
+    },
+    ops::{
+        session::start,
+        tell::{briefing, scene::Scene},
+        time::checkpoint::{self, Asking, Due},
+    },
+};
+
+/// Appends facts to the session that the conversation belongs to, which it joins; hands back which that is. The records are
+/// not looked at: this is for what happens with every tool.
+///
+/// # Errors
+/// Refuses several live sessions when nothing says which; fails when the log cannot be written.
+pub fn tell(workspace: &Workspace, client: Option<&ClientId>, facts: &[Fact]) -> Result<Option<SessionId>> {
+    let Some(session) = workspace.belongs_to()? else { return Ok(None) };
+    let mut transaction = Transaction::unsettled(workspace, Target::Session(session.clone()))?;
+    join(&mut transaction, client, facts)?;
+    Ok(Some(session))
+}
+
+/// Appends facts, before them that the conversation belongs to the session from now on. A session that is over takes none.
+fn join(transaction: &mut Transaction<'_>, client: Option<&ClientId>, facts: &[Fact]) -> Result<()> {
+    let joined = transaction.append(|state| {
+        if state.is_ended() {
+            return Ok((Vec::new(), false));
+        }
+        let joins = client.filter(|client| !state.clients.contains(client));
+        let bound = joins.map(|client| Fact::ClientBound { client: client.clone() });
+        Ok((bound.into_iter().chain(facts.iter().cloned()).collect(), joins.is_some()))
+    })?;
+    if joined { settle::bind_clients(transaction) } else { Ok(()) }
+}
+
+/// Appends that a tool was used. Where no session is live, one begins when the tool wrote a file.
+///
+/// # Errors
+/// As [`tell`]; fails when no session can begin.
+pub fn used_tool(workspace: &Workspace, client: Option<&ClientId>, fact: Fact) -> Result<()> {
+    let facts = [fact];
+    let writes = matches!(&facts[0], Fact::ToolUsed { path: Some(path), failed: false, .. } if !path.starts_with(".claude/"));
+    if tell(workspace, client, &facts)?.is_none() && writes {
+        match start::silently(workspace) {
+            // Another conversation in this work tree was faster, and this one joins it.
+            Err(error) if error.refusal().code != Code::Conflict => return Err(error),
+            Ok(_) | Err(_) => tell(workspace, client, &facts)?,
+        };
+    }
+    Ok(())
+}
+
+/// The path that a tool wrote, from the top of the work tree; none when it lies outside.
+#[must_use]
+pub fn own_path(workspace: &Workspace, path: &str) -> Option<String> {
+    let path = Path::new(path);
+    let below = if path.is_absolute() { path.strip_prefix(workspace.root()).ok()? } else { path };
+    below.to_str().map(str::to_owned)
+}
+
+/// Takes the snapshot that is due while a turn goes on, where no run does so.
+///
+/// # Errors
+/// As [`tell`]; fails when the work tree cannot be read.
+pub fn went_on(workspace: &Workspace) -> Result<()> {
+    let Some(session) = workspace.belongs_to()? else { return Ok(()) };
+    let mut transaction = Transaction::unsettled(workspace, Target::Session(session))?;
+    take_due(&mut transaction).map(drop)
+}
+
+fn take_due(transaction: &mut Transaction<'_>) -> Result<bool> {
+    let state = transaction.state();
+    let Some(session) = state.session.as_ref().filter(|_| !state.is_ended()) else { return Ok(false) };
+    let last = [&state.checkpoints, &state.snapshots].into_iter().filter_map(|taken| taken.entries.back());
+    let last = last.map(|taken| taken.at).max().map_or(session.started, |at| at.max(session.started));
+    // Most calls come soon after another and need no settings for this.
+    if transaction.at().since(last) < Lapse::minutes(1) || is_driven(transaction) {
+        return Ok(false);
+    }
+    let (task, begun) = (current_task(state).cloned(), session.started);
+    Ok(checkpoint::take_due(transaction, task.as_ref(), begun)? == Due::Taken)
+}
+
+/// Whether a run works in the session, which takes its own snapshots.
+fn is_driven(ledger: &Ledger<'_>) -> bool {
+    lock::is_running(&ledger.directory())
+}
+
+/// A turn begins: a session that only time had laid aside goes on, and what is there before the turn is safe.
+///
+/// # Errors
+/// As [`tell`]; fails when the work tree cannot be read.
+pub fn turn_begins(workspace: &Workspace, client: Option<&ClientId>) -> Result<()> {
+    let mut transaction = Transaction::open(workspace)?;
+    if transaction.session().is_some() {
+        let timed_out = matches!(&transaction.state().phase, Phase::Paused { reason, .. } if reason == TIMED_OUT);
+        let resumed = timed_out.then_some(Fact::SessionResumed {});
+        join(&mut transaction, client, resumed.as_slice())?;
+    }
+    snapshot(&mut transaction, "before a turn of the agent")
+}
+
+/// A turn, or the conversation, is over: it is written down, and what is there now is safe.
+///
+/// # Errors
+/// As [`turn_begins`].
+pub fn turn_ends(workspace: &Workspace, client: Option<&ClientId>, told: Fact) -> Result<()> {
+    let mut transaction = Transaction::open(workspace)?;
+    if transaction.session().is_some() {
+        join(&mut transaction, client, &[told])?;
+        if take_due(&mut transaction)? {
+            return Ok(());
+        }
+    }
+    snapshot(&mut transaction, "after a turn of the agent")
+}
+
+fn snapshot(transaction: &mut Transaction<'_>, summary: &str) -> Result<()> {
+    if is_driven(transaction) {
+        return Ok(());
+    }
+    let asking = asking(transaction.state(), CheckpointKind::Edge, "", summary);
+    checkpoint::take_changed(transaction, asking).map(drop)
+}
+
+fn asking(state: &State, kind: CheckpointKind, title: &str, summary: &str) -> Asking {
+    let (title, summary) = (title.to_owned(), summary.to_owned());
+    Asking { kind, title, summary, task: current_task(state).cloned(), reached: Vec::new() }
+}
+
+/// The context is about to be compacted: it is written down, and a checkpoint is taken.
+///
+/// # Errors
+/// As [`turn_begins`].
+pub fn before_compaction(workspace: &Workspace, client: Option<&ClientId>, told: Fact) -> Result<()> {
+    let mut transaction = Transaction::open(workspace)?;
+    if transaction.session().is_some() {
+        join(&mut transaction, client, &[told])?;
+    }
+    let asking = asking(transaction.state(), CheckpointKind::Compaction, "compaction", "before the context was compacted");
+    checkpoint::take(&mut transaction, asking).map(drop)
+}
+
+/// A conversation begins or goes on: it joins the live session, and the shells that it starts know the session by the
+/// variables in `file`.
+///
+/// # Errors
+/// As [`tell`]; fails when the file cannot be written.
+pub fn begins(workspace: &Workspace, client: Option<&ClientId>, file: Option<&Path>) -> Result<()> {
+    if workspace.belongs_to()?.is_none() {
+        return Ok(());
+    }
+    let mut transaction = Transaction::of_session(workspace)?;
+    join(&mut transaction, client, &[])?;
+    let (Some(file), Some(session)) = (file, transaction.session()) else { return Ok(()) };
+    let variables = pages::variables(workspace.root(), session)?;
+    let directory = Private::of(workspace.common_directory()).session(session).display().to_string();
+    let sets: Vec<String> = variables.iter().map(|(name, value)| Shell::Sh.set(name, value)).collect();
+    // A session may end before the conversation does; then its name would be in the way of every command.
+    let line = format!("if [ -d {} ]; then {}; fi", shell::command_line([directory.as_str()]), sets.join("; "));
+    handover::add_line(file, &line)
+}
+
+/// What an agent with an empty context has to know; none when there is nothing to know here.
+///
+/// # Errors
+/// As [`tell`]; fails when the store cannot be read.
+pub fn briefing(workspace: &Workspace) -> Result<Option<String>> {
+    let scene = Scene::read(workspace, workspace.belongs_to()?)?;
+    let held = &scene.holdings;
+    let is_blank = held.tasks.is_empty() && held.questions.is_empty() && held.decisions.is_empty() && held.notes.is_empty();
+    if scene.session.is_none() && is_blank {
+        return Ok(None);
+    }
+    let task = scene.state().and_then(current_task).cloned();
+    let (text, _) = briefing::write(workspace, &scene, task.as_ref(), USUAL, Detail::Here)?;
+    Ok(Some(text))
+}
+
+/// Writes down that a hook could not do its work: in the session's log, or in the clone's own where the session is the fault.
+///
+/// # Errors
+/// Fails when neither log can be written.
+pub fn failed(workspace: &Workspace, event: &str, why: &str) -> Result<()> {
+    let fact = Fact::HookFailed { event: event.to_owned(), why: why.to_owned() };
+    match tell(workspace, None, std::slice::from_ref(&fact)) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) | Err(_) => Transaction::unsettled(workspace, Target::Clone)?.append_facts(&[fact]),
+    }
+}
