@@ -11,6 +11,7 @@ pub mod environment;
 pub mod failpoint;
 pub mod git;
 pub mod handover;
+pub mod machine;
 pub mod process;
 pub mod secret;
 pub mod settings;

@@ -3,6 +3,8 @@
 //! The file is its owner's: order, indentation, line ends and keys that nobody here knows stay as they are. An entry is ours by
 //! what it calls, so no mark is needed and a person may move it. Which files there are is not known here.
 
+pub mod types;
+
 use std::ops::Range;
 
 use jsonc_parser::{

@@ -123,6 +123,7 @@ pub const VERBS: &[Verb] = verbs! {
     "trust list": Setup, Read, Anyone, setup::trust::list;
     "trust revoke": Setup, Write, Person, setup::trust::revoke;
     "verify": Setup, Write, Anyone, setup::verify::verify;
+    "doctor": Setup, Read, Anyone, setup::doctor::doctor;
     "commit": Session, Write, Anyone, session::commit::commit;
     "session bind": Session, Write, Anyone, session::bind::bind;
     "session diff": Session, Read, Anyone, session::diff::diff;
@@ -160,6 +161,7 @@ pub const VERBS: &[Verb] = verbs! {
     "inbox": Judge, Read, Anyone, judge::inbox::inbox;
     "answer": Judge, Write, Person, judge::answer::answer;
     "status": Tell, Read, Anyone, tell::status::status;
+    "statusline": Tell, Read, Anyone, tell::statusline::statusline;
     "report": Tell, Write, Anyone, tell::report::report;
     "context brief": Tell, Read, Anyone, tell::briefing::brief;
     "gate list": Judge, Read, Anyone, judge::gate::list;

@@ -9,6 +9,7 @@ mod agents;
 mod bad_input;
 mod client;
 mod demo;
+mod doctor;
 mod example;
 mod guard;
 mod hook;

@@ -44,6 +44,8 @@ enum Command {
     Config(setup::config::Config),
     /// Let what this repository declares run
     Trust(setup::trust::Trust),
+    /// Look whether this machine is fit and the hooks of the agent client are alive
+    Doctor,
     /// See the main job on a small crate, with a recording in place of an agent
     Demo,
     /// One stretch of work: start, look at it, pause, end
@@ -61,6 +63,9 @@ enum Command {
     Commit(session::commit::Commit),
     /// Show everything on one screen
     Status,
+    /// Print one line for the foot of an agent client's screen
+    #[command(after_help = tell::statusline::SETTINGS)]
+    Statusline,
     /// Tell what changed, was decided, is unproven and needs you
     Report(tell::report::Report),
     /// What an agent has to know
@@ -109,6 +114,7 @@ impl Command {
             Self::Uninstall(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Trust(command) => command.run(context),
+            Self::Doctor => setup::doctor::run(context),
             Self::Demo => setup::demo::run(context),
             Self::Session(command) => command.run(context),
             Self::Run(command) => command.run(context),
@@ -117,6 +123,7 @@ impl Command {
             Self::Verify(command) => command.run(context),
             Self::Commit(command) => command.run(context),
             Self::Status => tell::status::run(context),
+            Self::Statusline => tell::statusline::run(context),
             Self::Report(command) => command.run(context),
             Self::Context(command) => command.run(context),
             Self::Task(command) => command.run(context),

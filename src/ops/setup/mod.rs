@@ -4,6 +4,7 @@ pub mod change;
 pub mod client;
 pub mod config;
 pub mod declared;
+pub mod doctor;
 pub mod for_client;
 pub mod hand_out;
 pub mod in_force;

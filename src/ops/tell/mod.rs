@@ -5,3 +5,4 @@ pub mod prompt;
 pub mod report;
 pub mod scene;
 pub mod status;
+pub mod statusline;
