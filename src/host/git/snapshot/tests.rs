@@ -5,10 +5,18 @@ use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 use super::*;
 use crate::host::git::fixture::{Fixture, path, signature};
 
+mod table;
+
 /// The tree that `git add -A` makes in an index of its own; the copy keeps its times, so that racy entries stay racy.
 fn tree_of_git(fixture: &Fixture) -> String {
-    let index = fixture.root().join(".git/index");
-    let private = fixture.root().join(".git/private-index");
+    tree_of_git_at(fixture, ".", &[])
+}
+
+/// The same for a work tree beside the first one, and without some paths.
+fn tree_of_git_at(fixture: &Fixture, place: &str, without: &[&str]) -> String {
+    let place = fixture.root().join(place).canonicalize().unwrap();
+    let index = place.join(fixture.git(&["-C", place.to_str().unwrap(), "rev-parse", "--git-path", "index"]));
+    let private = index.with_extension("private");
     if index.exists() {
         fs::copy(&index, &private).unwrap();
         let times = fs::metadata(&index).unwrap().modified().unwrap();
@@ -16,7 +24,7 @@ fn tree_of_git(fixture: &Fixture) -> String {
     }
     let run = |arguments: &[&str]| {
         let mut command = Command::new("git");
-        command.env_clear().current_dir(fixture.root()).args(arguments);
+        command.env_clear().current_dir(&place).args(arguments);
         for (name, value) in fixture.environment().variables() {
             command.env(name, value);
         }
@@ -24,7 +32,7 @@ fn tree_of_git(fixture: &Fixture) -> String {
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    run(&["-c", "advice.addEmbeddedRepo=false", "add", "-A"]);
+    run(&[&["-c", "advice.addEmbeddedRepo=false", "-c", "core.fsmonitor=false", "add", "-A", "--", "."], without].concat());
     let tree = run(&["write-tree"]);
     fs::remove_file(private).unwrap();
     tree
@@ -40,7 +48,11 @@ fn snapshot_of(fixture: &Fixture) -> (SideCommit, Manifest) {
 }
 
 fn base() -> Fixture {
-    let fixture = Fixture::new();
+    base_with(&[])
+}
+
+fn base_with(options: &[&str]) -> Fixture {
+    let fixture = Fixture::with(options);
     for (name, content) in
         [("a/x", "1\n"), ("a/b/y", "2\n"), ("run.sh", "#!/bin/sh\n"), ("c/z", "3\n"), (".gitignore", "*.o\n/out/\n")]
     {
@@ -76,236 +88,6 @@ fn other_repository(fixture: &Fixture, name: &str) {
     commit_in(fixture, name);
 }
 
-type Prepare = fn(&Fixture);
-
-const CASES: &[(&str, Prepare)] = &[
-    ("nothing changed", |_| {}),
-    ("modified, new and deleted", |f| {
-        f.write("a/x", "other\n");
-        f.write("new", "1\n");
-        remove(f, "c/z");
-    }),
-    ("same size in the same tick as the index", |f| {
-        f.write("a/x", "7\n");
-        f.git(&["add", "a/x"]);
-        f.write("a/x", "8\n");
-    }),
-    ("executable bits", |f| {
-        chmod(f, "a/x", 0o755);
-        chmod(f, "run.sh", 0o644);
-    }),
-    ("core.fileMode off", |f| {
-        f.git(&["config", "core.fileMode", "false"]);
-        chmod(f, "a/x", 0o755);
-        chmod(f, "run.sh", 0o644);
-        f.write("a/x", "other\n");
-        f.write("new", "1\n");
-        chmod(f, "new", 0o755);
-    }),
-    ("links", |f| {
-        remove(f, "link");
-        link(f, "c/z", "link");
-        remove(f, "a/x");
-        link(f, "nowhere", "a/x");
-        link(f, "a", "to-directory");
-    }),
-    ("link becomes file", |f| {
-        remove(f, "link");
-        f.write("link", "plain\n");
-    }),
-    ("file becomes directory", |f| {
-        remove(f, "a/x");
-        f.write("a/x/i", "1\n");
-    }),
-    ("directory becomes file", |f| {
-        remove(f, "a");
-        f.write("a", "1\n");
-    }),
-    ("directory becomes link", |f| {
-        remove(f, "a");
-        link(f, "c", "a");
-    }),
-    ("staged and changed again", |f| {
-        f.write("a/x", "staged\n");
-        f.git(&["add", "a/x"]);
-        f.write("a/x", "changed\n");
-    }),
-    ("removed from the index only", |f| {
-        f.git(&["rm", "-q", "--cached", "a/x"]);
-    }),
-    ("intent to add", |f| {
-        f.write("meant", "1\n");
-        f.git(&["add", "-N", "meant"]);
-    }),
-    ("split index", |f| {
-        f.git(&["update-index", "--split-index"]);
-        f.write("a/x", "other\n");
-        f.git(&["add", "a/x"]);
-        f.git(&["rm", "-q", "--cached", "c/z"]);
-        f.write("a/b/y", "changed\n");
-        f.write("new", "1\n");
-    }),
-    ("sparse index, a directory in one entry", |f| {
-        f.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "c"]);
-        f.write("c/z", "changed\n");
-        f.write("c/new", "1\n");
-    }),
-    ("sparse index, something stands at the directory", |f| {
-        f.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "c"]);
-        fs::create_dir(f.root().join("a")).unwrap();
-        f.write("c/z", "changed\n");
-    }),
-    ("assume unchanged", |f| {
-        f.git(&["update-index", "--assume-unchanged", "a/x"]);
-        f.write("a/x", "hidden\n");
-    }),
-    ("skip worktree, changed and absent", |f| {
-        f.git(&["update-index", "--skip-worktree", "a/x", "c/z"]);
-        f.write("a/x", "hidden\n");
-        remove(f, "c/z");
-    }),
-    ("ignore rules", |f| {
-        f.write("x.o", "1");
-        f.write("out/deep/x", "1");
-        f.write("a/.gitignore", "!keep.o\nlocal\n/only\n*.tmp/\n");
-        f.write("a/keep.o", "1");
-        f.write("a/local", "1");
-        f.write("a/b/local", "1");
-        f.write("a/b/only", "1");
-        f.write("a/d.tmp/x", "1");
-        f.write("a/e.tmp", "1");
-        f.write("tracked.o", "1");
-        f.git(&["add", "-f", "tracked.o"]);
-        f.write("tracked.o", "2");
-        f.write("all/x.o", "1");
-        fs::create_dir_all(f.root().join("hollow/inner")).unwrap();
-    }),
-    ("tracked file in an ignored directory", |f| {
-        f.write("out/kept", "1");
-        f.git(&["add", "-f", "out/kept"]);
-        f.write("out/kept", "2");
-        f.write("out/other", "1");
-        f.write("out/sub/other", "1");
-    }),
-    ("rules outside the work tree", |f| {
-        f.write(".git/info/exclude", "*.info\n");
-        f.write("../ignored-by-me", "*.mine\n");
-        f.git(&["config", "core.excludesFile", f.root().join("../ignored-by-me").to_str().unwrap()]);
-        for name in ["x.info", "x.mine", "x.theirs"] {
-            f.write(name, "1");
-        }
-    }),
-    ("names", |f| {
-        use std::os::unix::ffi::OsStrExt as _;
-        for name in [&b"caf\xe9"[..], b"two\nlines", b"qu\"ote", b"-dash", b"*", b"[x]", b":(top)", b"a-", b"a.c", b"a0"] {
-            fs::write(f.root().join(std::ffi::OsStr::from_bytes(name)), "1").unwrap();
-        }
-    }),
-    ("pipe", |f| {
-        assert!(Command::new("mkfifo").arg(f.root().join("pipe")).status().unwrap().success());
-    }),
-    ("other repository, untracked", |f| {
-        other_repository(f, "inner");
-        f.write("inner/file", "1");
-    }),
-    ("a .git that is no repository", |f| {
-        f.write("odd/.git/x", "1");
-        f.write("odd/y", "1");
-    }),
-    ("submodule", |f| {
-        other_repository(f, "sub");
-        f.git(&["add", "-A"]);
-        f.git(&["commit", "-q", "-m", "sub"]);
-        commit_in(f, "sub");
-        f.write("sub/dirt", "1");
-    }),
-    ("submodule without its repository", |f| {
-        other_repository(f, "sub");
-        f.git(&["add", "-A"]);
-        f.git(&["commit", "-q", "-m", "sub"]);
-        remove(f, "sub");
-        fs::create_dir(f.root().join("sub")).unwrap();
-    }),
-    ("submodule gone", |f| {
-        other_repository(f, "sub");
-        f.git(&["add", "-A"]);
-        f.git(&["commit", "-q", "-m", "sub"]);
-        remove(f, "sub");
-    }),
-    ("unmerged", |f| {
-        f.git(&["checkout", "-q", "-b", "side"]);
-        f.write("a/x", "side\n");
-        f.git(&["commit", "-q", "-a", "-m", "side"]);
-        f.git(&["checkout", "-q", "main"]);
-        f.write("a/x", "main\n");
-        f.git(&["commit", "-q", "-a", "-m", "main"]);
-        assert!(!f.try_git(&["merge", "side"]).status.success());
-    }),
-    ("autocrlf", |f| {
-        f.git(&["config", "core.autocrlf", "true"]);
-        f.write("a/x", "1\r\n2\r\n");
-        f.write("new", "1\r\nx\n");
-        f.write("binary", "\0\r\n");
-    }),
-    ("autocrlf input, and CRLF in the index", |f| {
-        f.write("old", "1\r\n2\n");
-        f.git(&["add", "old"]);
-        f.git(&["config", "core.autocrlf", "input"]);
-        f.write("old", "1\r\n3\r\n");
-        f.write("new", "1\r\n");
-    }),
-    ("attributes", |f| {
-        f.write(".gitattributes", "*.txt text\n*.bat eol=crlf\n*.c ident\n*.bin binary\n*.any text=auto\n");
-        for name in ["n.txt", "n.bat", "n.bin", "n.any"] {
-            f.write(name, "1\r\n2\n");
-        }
-        f.write("n.c", "/* $Id: 0123 $ */\r\n");
-    }),
-    ("attributes outside the work tree", |f| {
-        f.write(".git/info/attributes", "*.txt text\n");
-        f.write("n.txt", "1\r\n");
-    }),
-    ("a filter without a program", |f| {
-        f.write(".gitattributes", "*.txt filter=none\n");
-        f.write("n.txt", "1\n");
-    }),
-    ("index version 4", |f| {
-        f.git(&["update-index", "--index-version", "4"]);
-        f.write("a/x", "other\n");
-    }),
-    ("index without a checksum", |f| {
-        f.git(&["config", "index.skipHash", "true"]);
-        f.write("c/z", "other\n");
-        f.git(&["add", "c/z"]);
-        f.write("a/x", "other\n");
-    }),
-    ("untracked cache", |f| {
-        f.git(&["update-index", "--untracked-cache"]);
-        f.write("new/x", "1");
-        f.status();
-    }),
-    ("everything gone", |f| {
-        for name in ["a", "c", "run.sh", "link", ".gitignore"] {
-            remove(f, name);
-        }
-    }),
-];
-
-#[test]
-fn the_tree_is_the_one_that_git_add_all_makes() {
-    for (name, prepare) in CASES {
-        let fixture = base();
-        prepare(&fixture);
-        let index = fs::read(fixture.root().join(".git/index")).unwrap();
-        let (side, _) = snapshot_of(&fixture);
-        assert_eq!(fs::read(fixture.root().join(".git/index")).unwrap(), index, "{name}: the index was touched");
-        let tree = fixture.git(&["rev-parse", &format!("{}^{{tree}}", side.commit)]);
-        let expected = tree_of_git(&fixture);
-        let difference = || fixture.git(&["diff-tree", "-r", "--abbrev", &expected, &tree]);
-        assert!(tree == expected, "{name}: {}", difference());
-    }
-}
-
 #[test]
 fn a_new_repository_has_snapshots_too() {
     let fixture = Fixture::new();
@@ -314,17 +96,6 @@ fn a_new_repository_has_snapshots_too() {
     fixture.write("x", "1\n");
     let (side, _) = snapshot_of(&fixture);
     assert_eq!(fixture.git(&["rev-parse", &format!("{}^{{tree}}", side.commit)]), tree_of_git(&fixture));
-}
-
-#[test]
-fn a_linked_work_tree_has_its_own_snapshots() {
-    let fixture = base();
-    fixture.git(&["worktree", "add", "-q", "../linked", "-b", "side"]);
-    fixture.write("../linked/new", "1\n");
-    let linked = Repository::open(&fixture.root().join("../linked").canonicalize().unwrap(), &fixture.environment()).unwrap();
-    let snapshot = linked.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
-    fixture.git(&["-C", "../linked", "add", "-A"]);
-    assert_eq!(snapshot.tree().as_str(), fixture.git(&["-C", "../linked", "write-tree"]));
 }
 
 #[test]
@@ -340,7 +111,7 @@ fn staged_state_is_carried_beside_the_tree() {
     fixture.fsck();
 
     let fixture = base();
-    CASES.iter().find(|(name, _)| *name == "unmerged").unwrap().1(&fixture);
+    table::unmerged(&fixture);
     let (side, _) = snapshot_of(&fixture);
     for stage in 1..=3 {
         let carried = fixture.git(&["rev-parse", &format!("{}^:unmerged/{stage}/a/x", side.commit)]);
