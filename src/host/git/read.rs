@@ -85,13 +85,27 @@ impl Repository {
         }
     }
 
-    /// The content of a blob.
+    /// The content of a blob. In a partial clone git fetches one that is not there from where it was promised.
     ///
     /// # Errors
-    /// Fails when it is not there or damaged.
+    /// Fails when it is not there and cannot be fetched, or is damaged.
     pub fn blob_bytes(&self, blob: &Oid) -> Result<Vec<u8>> {
-        let found = self.raw.find_blob(raw_oid(blob)?).tried(format!("read the blob {blob}"))?;
-        Ok(found.content().to_owned())
+        let (id, doing) = (raw_oid(blob)?, || format!("read the blob {blob}"));
+        let mut found = self.raw.find_blob(id);
+        if found.as_ref().is_err_and(|error| error.code() == git2::ErrorCode::NotFound) && self.is_partial()? {
+            self.ask_git(&["cat-file", "-t", blob.as_str()], &self.environment)?;
+            self.raw.odb().and_then(|odb| odb.refresh()).tried(doing())?;
+            found = self.raw.find_blob(id);
+        }
+        Ok(found.tried(doing())?.content().to_owned())
+    }
+
+    /// Whether objects may be missing here that a remote has promised.
+    fn is_partial(&self) -> Result<bool> {
+        let doing = "read git's configuration";
+        let config = self.raw.config().tried(doing)?;
+        let mut promised = config.entries(Some("^(remote\\..*\\.promisor|extensions\\.partialclone)$")).tried(doing)?;
+        Ok(promised.next().transpose().tried(doing)?.is_some())
     }
 
     /// Everything but directories that a commit or tree holds below `folder`, or at all, by path.
@@ -247,5 +261,30 @@ mod tests {
         assert_eq!(repository.merge_base(&main, &other).unwrap(), None);
         assert!(repository.has_object(&other));
         assert!(!repository.has_object(&Oid::new("1".repeat(40)).unwrap()));
+    }
+
+    #[test]
+    fn what_a_partial_clone_lacks_is_fetched_when_it_is_read() {
+        let fixture = Fixture::new();
+        fixture.commit_file("a", "first\n");
+        fixture.commit_file("a", "second\n");
+        fixture.git(&["config", "uploadpack.allowFilter", "true"]);
+        fixture.git(&["config", "uploadpack.allowAnySHA1InWant", "true"]);
+        let from = format!("file://{}", fixture.root().display());
+        for place in ["../beside", "../alone"] {
+            fixture.git(&["clone", "-q", "--filter=blob:none", &from, place]);
+        }
+        let open = |place: &str| {
+            let place = fixture.root().join(place).canonicalize().unwrap();
+            Repository::open(&place, &fixture.environment()).unwrap()
+        };
+        let (old, first) = (fixture.oid("HEAD~:a"), fixture.oid("HEAD~"));
+        let beside = open("../beside");
+        assert!(!beside.has_object(&old), "the clone was to lack it");
+        assert_eq!(beside.blob_bytes(&old).unwrap(), b"first\n");
+        assert_eq!(beside.blob_at(&first, &path("a")).unwrap().unwrap().bytes, b"first\n");
+        fixture.git(&["-C", "../alone", "remote", "set-url", "origin", "file:///nowhere"]);
+        let refused = open("../alone").blob_bytes(&old).unwrap_err().to_string();
+        assert!(refused.contains("git cat-file") && refused.contains("nowhere"), "{refused}");
     }
 }
