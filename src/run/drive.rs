@@ -478,6 +478,7 @@ fn drive(stage: &mut Stage<'_, '_>) -> Result<Ending> {
         let now: Timestamp = stage.transaction.at();
         match advance(&stage.plan, &progress, &outlook, now) {
             Next::Baseline => {
+                stage.ask_about_unasked()?;
                 let red = stage.baseline()?;
                 stage.retreat(&red)?;
             }

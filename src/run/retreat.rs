@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     host::{
-        Result,
+        Doing as _, Result, failpoint,
         store::snapshots::{self, Held, Which},
     },
     model::{
@@ -17,6 +17,7 @@ use crate::{
         question::{Choice, Urgency},
         quote::counted,
         settings::Automatic,
+        state::{TaskStage, TaskState},
     },
     ops::{
         judge::{
@@ -27,6 +28,11 @@ use crate::{
     },
     run::step::Stage,
 };
+
+/// The parts of the line about a safety snapshot, by which a way back that a run went by itself is known again.
+const BEFORE: &str = "before going back to ";
+const BECAUSE: &str = ", because ";
+const WENT_RED: &str = " went from green to red";
 
 impl Stage<'_, '_> {
     /// Looks whether the gates are green, now that a task was given up and its work put back.
@@ -48,9 +54,10 @@ impl Stage<'_, '_> {
         let Some(green) = self.last_green(red)? else { return Ok(()) };
         let name = green.checkpoint.name.as_ref().map_or_else(|| green.commit.short().to_owned(), ToString::to_string);
         let gates = red.iter().map(|gate| format!("`{gate}`")).collect::<Vec<_>>().join(", ");
-        let summary = format!("before going back to {name}, because {gates} went from green to red");
+        let summary = format!("{BEFORE}{name}{BECAUSE}{gates}{WENT_RED}");
         self.transaction.tick();
         let Some(gone) = rollback::retreat(&mut self.transaction, green.commit, summary)? else { return Ok(()) };
+        failpoint::reach("run.retreated").doing("go back in", self.workspace().root())?;
         let reference = format!("refs/autonomy/parked/{}", self.run);
         snapshots::pin(self.workspace(), &reference, &gone.safety)?;
         self.say(&format!(
@@ -60,6 +67,27 @@ impl Stage<'_, '_> {
         self.ask_about(&name, &gates, &reference, &gone.reopened)?;
         // What is measured from here on is measured on what there is now.
         self.baseline().map(drop)
+    }
+
+    /// Pins the work and asks about the last way back, when a run went it by itself and died before it could.
+    pub(in crate::run) fn ask_about_unasked(&mut self) -> Result<()> {
+        let state = self.transaction.state();
+        let Some(last) = state.rollbacks.entries.back() else { return Ok(()) };
+        let mut taken = state.snapshots.entries.iter().chain(&state.checkpoints.entries);
+        let summary = taken.find(|taken| taken.commit == last.safety).and_then(|taken| taken.summary.clone());
+        let words = summary.as_deref().and_then(|words| words.strip_prefix(BEFORE)?.strip_suffix(WENT_RED)?.split_once(BECAUSE));
+        let Some((name, gates)) = words else { return Ok(()) };
+        let is_asked = state.questions.entries.iter().any(|asked| asked.at >= last.at && asked.title.contains(name));
+        if is_asked {
+            return Ok(());
+        }
+        let open = |task: &&TaskState| task.stage == TaskStage::Open && task.changed >= last.at;
+        let reopened: Vec<TaskId> = state.tasks.iter().filter(|(_, task)| open(task)).map(|(id, _)| id.clone()).collect();
+        let reference = format!("refs/autonomy/parked/{}", self.run);
+        let safety = last.safety.clone();
+        self.transaction.tick();
+        snapshots::pin(self.workspace(), &reference, &safety)?;
+        self.ask_about(name, gates, &reference, &reopened)
     }
 
     /// The newest checkpoint of the session in this work tree at which all gates were green.

@@ -89,3 +89,18 @@ fn after_a_task_was_given_up_the_same_is_looked_at_and_where_nothing_differs_not
     assert!(said.contains("parked: ") && !said.contains("went back to"), "the step went back, and that was enough: {said}");
     assert_eq!((reads(&sandbox, "one/greeting.txt"), log_count(&sandbox, "question.asked")), ("hello".into(), 0));
 }
+
+#[test]
+fn a_run_that_dies_after_it_went_back_has_the_next_one_ask() {
+    let sandbox = left_over().with("AUTONOMY_ROLLBACK__AUTOMATIC", "last_green");
+    sandbox.run(sandbox.command(["run"]).env("AUTONOMY_FAILPOINT", "run.retreated:1=kill")).killed();
+    assert_eq!((reads(&sandbox, "one/song.txt"), log_count(&sandbox, "question.asked")), (String::new(), 0));
+    for _ in 0..2 {
+        drop(sandbox.autonomy(["run"]));
+        assert_eq!(log_count(&sandbox, "question.asked"), 1, "{}", log(&sandbox));
+    }
+    let inbox = sandbox.autonomy(["inbox"]).ok().stdout;
+    assert!(inbox.contains("went from green to red, and the run went back to checkpoint-"), "{inbox}");
+    let parked = sandbox.git(["for-each-ref", "--format=%(refname)", "refs/autonomy/parked"]);
+    assert_eq!(sandbox.git(["show", &format!("{}:one/song.txt", parked.trim())]), "WRONG");
+}
