@@ -144,6 +144,58 @@ impl GateState {
     }
 }
 
+/// How an agent's session stood when the checkpoint was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentMark {
+    /// The session.
+    pub session: SessionId,
+    /// What it was at.
+    pub state: AgentState,
+    /// The task that was worked on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The agent profile of the attempt under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The number of that attempt at the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+}
+
+/// What an agent's session was at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentState {
+    /// An attempt was under way.
+    Working,
+    /// A run was between two attempts.
+    Between,
+    /// A run waited for a usage limit to end.
+    Limited,
+    /// It was laid aside.
+    Paused,
+    /// No run was under way.
+    Idle,
+}
+
+impl AgentMark {
+    /// In words for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let state = match self.state {
+            AgentState::Working => "working",
+            AgentState::Between => "between two attempts",
+            AgentState::Limited => "waiting for a usage limit",
+            AgentState::Paused => "paused",
+            AgentState::Idle => "idle",
+        };
+        let task = self.task.as_ref().map(|task| format!(", task {task}")).unwrap_or_default();
+        let agent = self.agent.as_ref().map(|agent| format!(", {agent}")).unwrap_or_default();
+        let attempt = self.attempt.map(|attempt| format!(", try {attempt}")).unwrap_or_default();
+        format!("{} {state}{task}{agent}{attempt}", self.session)
+    }
+}
+
 /// Where the work stood when the checkpoint was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Standing {
@@ -168,6 +220,9 @@ pub struct Standing {
     /// Decisions that were in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<DecisionId>,
+    /// How the session stood and those that it had started; without a session, all live ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<AgentMark>,
 }
 
 /// A checkpoint or an automatic snapshot, as its message says it.

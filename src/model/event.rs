@@ -451,6 +451,12 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<TaskId>,
     },
+    /// Checkpoints or automatic snapshots are not kept any longer.
+    #[serde(rename = "checkpoint.pruned")]
+    CheckpointPruned {
+        /// The refs that held them.
+        references: Vec<String>,
+    },
     /// Something shared is about to be changed.
     #[serde(rename = "intent.formed")]
     IntentFormed {

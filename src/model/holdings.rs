@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
+    checkpoint::{AgentMark, AgentState},
     decision::{self, Decision},
     event::SessionOutcome,
     id::{DecisionId, SessionId, TaskId},
@@ -236,6 +237,29 @@ pub fn current_task(state: &State) -> Option<&TaskId> {
         working.max_by_key(|(id, task)| (task.changed, *id)).map(|(id, _)| id)
     };
     attempted.or_else(focused).or_else(started)
+}
+
+/// How a session stands at `now`, as a checkpoint says it; none when it is over, and for the clone's own log.
+#[must_use]
+pub fn agent_mark(state: &State, now: Timestamp) -> Option<AgentMark> {
+    let session = state.session.as_ref()?.id.clone();
+    let run = state.run.as_ref().filter(|run| run.ended.is_none());
+    let step = run.and_then(|run| run.step.as_ref());
+    let at = match (&state.phase, run, step) {
+        (Phase::Ended { .. }, ..) => return None,
+        (Phase::Paused { .. }, ..) => AgentState::Paused,
+        (Phase::Active, _, Some(_)) => AgentState::Working,
+        (Phase::Active, Some(_), None) if state.limit.is_some_and(|until| until > now) => AgentState::Limited,
+        (Phase::Active, Some(_), None) => AgentState::Between,
+        (Phase::Active, None, None) => AgentState::Idle,
+    };
+    Some(AgentMark {
+        session,
+        state: at,
+        task: current_task(state).cloned(),
+        agent: step.map(|step| step.agent.clone()),
+        attempt: step.map(|step| step.attempt),
+    })
 }
 
 /// Where a session stands, for people.

@@ -44,6 +44,7 @@ pub mod recording;
 pub mod refusal;
 pub mod relevance;
 pub mod report;
+pub mod retention;
 pub mod rollback;
 pub mod roster;
 pub mod schema;

@@ -58,6 +58,9 @@ pub struct Report {
     pub decisions: Vec<Decided>,
     /// What nothing proves.
     pub unproven: Vec<Unproven>,
+    /// What no checkpoint of the present work tree would hold.
+    #[serde(default)]
+    pub uncovered: Vec<Uncovered>,
     /// What went back to how it was.
     pub put_back: Vec<PutBack>,
     /// What needs a person, the most urgent first.
@@ -191,6 +194,17 @@ pub struct Unproven {
     /// Why nothing proves it.
     pub why: String,
     /// The command that would prove it or shows more.
+    pub command: String,
+}
+
+/// Something that no checkpoint holds, so that no rollback brings it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Uncovered {
+    /// The path; with a slash behind it, a directory with everything in it.
+    pub path: String,
+    /// Why it is left out.
+    pub why: String,
+    /// The command that shows more.
     pub command: String,
 }
 

@@ -38,12 +38,21 @@ pub enum Scope {
         /// What the session left at each path; none where it left nothing.
         left: BTreeMap<TreePath, Option<Side>>,
     },
+    /// Paths that attempts at one task changed; only those that are still as they left them are touched, and no task is opened
+    /// again by it.
+    Attempts {
+        /// What they left at each path; none where they left nothing.
+        left: BTreeMap<TreePath, Option<Side>>,
+    },
     /// Paths that an earlier rollback touched; only those that are still as it left them are touched.
     Undo {
         /// What the rollback considered.
         scope: Box<Scope>,
         /// What it left at each path that it touched.
         left: BTreeMap<TreePath, Option<Side>>,
+        /// Blobs with the very bytes of what stood there before, where git would not write the same again.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        verbatim: BTreeMap<TreePath, Oid>,
     },
 }
 
@@ -54,7 +63,7 @@ impl Scope {
         match self {
             Self::Everything => !path.is_claude(),
             Self::Paths { paths } => paths.iter().any(|named| path.is_below(named) && (!path.is_claude() || named.is_claude())),
-            Self::Session { left } => left.contains_key(path) && !path.is_claude(),
+            Self::Session { left } | Self::Attempts { left } => left.contains_key(path) && !path.is_claude(),
             Self::Undo { left, .. } => left.contains_key(path),
         }
     }
@@ -64,14 +73,14 @@ impl Scope {
     pub fn covers_staged(&self, path: &TreePath) -> bool {
         match self {
             Self::Undo { scope, .. } => scope.covers_staged(path),
-            Self::Everything | Self::Paths { .. } | Self::Session { .. } => self.covers(path),
+            Self::Everything | Self::Paths { .. } | Self::Session { .. } | Self::Attempts { .. } => self.covers(path),
         }
     }
 
     fn left(&self) -> Option<&BTreeMap<TreePath, Option<Side>>> {
         match self {
             Self::Everything | Self::Paths { .. } => None,
-            Self::Session { left } | Self::Undo { left, .. } => Some(left),
+            Self::Session { left } | Self::Attempts { left } | Self::Undo { left, .. } => Some(left),
         }
     }
 }
@@ -190,6 +199,12 @@ pub struct Entry {
     /// Where somebody else wrote, what they left; none where that is not the question, or nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Left>,
+    /// The blob with the very bytes that stand there now, where git would not write the same again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Oid>,
+    /// The blob with the very bytes that come back, in place of what git would write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verbatim: Option<Oid>,
 }
 
 /// One directory of a plan.
@@ -237,9 +252,23 @@ pub struct RollbackPlan {
     /// The branch that goes back too, when that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<BranchMove>,
+    /// The commit that is made once the files are back, when that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revert: Option<Revert>,
     /// The git command that is in the middle of its work, and stays so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
+}
+
+/// A commit on the branch that HEAD is on, by which paths that are as in `from` become as in `to`. Nothing is rewritten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Revert {
+    /// The full name of the branch.
+    pub branch: String,
+    /// The commit whose work is taken back.
+    pub from: Oid,
+    /// The commit whose content comes back.
+    pub to: Oid,
 }
 
 /// A branch that goes back with the work tree. HEAD stays on it.
@@ -306,10 +335,50 @@ impl RollbackPlan {
             .collect()
     }
 
+    /// The paths that the rollback which is undone put in place, and about which nothing is planned.
+    pub fn put_there(&self) -> impl Iterator<Item = &TreePath> {
+        let left = match &self.scope {
+            Scope::Undo { left, .. } => Some(left),
+            Scope::Everything | Scope::Paths { .. } | Scope::Session { .. } | Scope::Attempts { .. } => None,
+        };
+        let there = left.into_iter().flatten().filter(|(_, side)| side.is_some()).map(|(path, _)| path);
+        there.filter(move |path| self.entry(path).is_none())
+    }
+
+    /// Names a further path that stays as it is.
+    pub fn keep(&mut self, path: TreePath, why: Why) {
+        if let Err(at) = self.entries.binary_search_by(|entry| entry.path.cmp(&path)) {
+            let (now, then, bits, left) = (None, None, None, None);
+            let entry = Entry { path, action: Action::Keep, why, now, then, bits, left, raw: None, verbatim: None };
+            self.entries.insert(at, entry);
+        }
+    }
+
+    /// Says which blob has the very bytes that stand at a path now.
+    pub fn keep_verbatim(&mut self, path: &TreePath, blob: Oid) {
+        if let Ok(at) = self.entries.binary_search_by(|entry| entry.path.cmp(path)) {
+            self.entries[at].raw = Some(blob);
+        }
+    }
+
     /// The scope of undoing this plan.
     #[must_use]
     pub fn undoing(&self) -> Scope {
-        Scope::Undo { scope: Box::new(self.scope.clone()), left: self.left() }
+        let raw = self.entries.iter().filter_map(|entry| Some((entry.path.clone(), entry.raw.clone()?)));
+        Scope::Undo { scope: Box::new(self.scope.clone()), left: self.left(), verbatim: raw.collect() }
+    }
+
+    /// What the revert commit makes of each path, given what differs between its two commits and what HEAD has: it takes back
+    /// only what is there as it was committed, and leaves out what the plan leaves to others.
+    pub fn reverted<'a>(
+        &'a self,
+        between: impl IntoIterator<Item = Change> + 'a,
+        has: &'a dyn Fn(&TreePath) -> Option<Side>,
+    ) -> impl Iterator<Item = (TreePath, Option<Side>)> + 'a {
+        between
+            .into_iter()
+            .filter(move |change| self.restores_staged(&change.path) && has(&change.path) == change.before)
+            .map(|change| (change.path, change.after))
     }
 
     /// Whether the entry of the index for `path` goes back too: it is considered, and its content was not left alone
@@ -397,6 +466,7 @@ pub fn plan(question: &Question<'_>) -> RollbackPlan {
         directories,
         new_directories: question.then.usual.directory,
         branch: None,
+        revert: None,
         operation: None,
     }
 }
@@ -409,7 +479,11 @@ impl Question<'_> {
             _ => None,
         };
         let (now, then) = (change.before.clone(), change.after.clone());
-        let entry = Entry { path: change.path.clone(), action, why, now, then, bits, left: None };
+        let verbatim = match self.scope {
+            Scope::Undo { verbatim, .. } if action == Action::Restore => verbatim.get(&change.path).cloned(),
+            _ => None,
+        };
+        let entry = Entry { path: change.path.clone(), action, why, now, then, bits, left: None, raw: None, verbatim };
         match self.conflict(change) {
             Some(conflict) => self.settled(entry, conflict),
             None => entry,
@@ -450,7 +524,7 @@ impl Question<'_> {
                         let is_as_now = entry.now.as_ref().is_some_and(|now| now.mode == side.mode);
                         let bits = if is_as_now { self.now } else { self.then }.bits(&entry.path, side.mode);
                         let why = Why::Merged { marked };
-                        Entry { action: Action::Restore, why, then: Some(side), bits: Some(bits), left, ..entry }
+                        Entry { action: Action::Restore, why, then: Some(side), bits: Some(bits), left, verbatim: None, ..entry }
                     }
                 }
             }
@@ -559,7 +633,10 @@ impl Question<'_> {
             let bits = Some(self.then.bits(&path, side.mode));
             let (now, then) = (Some(side.clone()), Some(side));
             let why = Why::Permissions;
-            entries.insert(path.clone(), Entry { path, action: Action::Restore, why, now, then, bits, left: None });
+            entries.insert(
+                path.clone(),
+                Entry { path, action: Action::Restore, why, now, then, bits, left: None, raw: None, verbatim: None },
+            );
         }
         for path in &self.then.empty_directories {
             if self.scope_covers_directory(path) && self.now.empty_directories.binary_search(path).is_err() {
@@ -585,7 +662,7 @@ impl Question<'_> {
     fn scope_covers_directory(&self, path: &TreePath) -> bool {
         match self.scope {
             // No session owns a directory.
-            Scope::Session { .. } => false,
+            Scope::Session { .. } | Scope::Attempts { .. } => false,
             Scope::Everything | Scope::Paths { .. } | Scope::Undo { .. } => self.scope.covers_staged(path),
         }
     }

@@ -121,6 +121,7 @@ impl SessionPage {
             | Fact::TaskTested { .. }
             | Fact::NoteAdded { .. }
             | Fact::FileSealed { .. }
+            | Fact::CheckpointPruned { .. }
             | Fact::IntentFormed { .. }
             | Fact::ChangeSeen { .. }
             | Fact::RunStopAsked {}

@@ -345,6 +345,11 @@ impl State {
                     self.snapshots.push(taken);
                 }
             }
+            Fact::CheckpointPruned { references } => {
+                let stays = |taken: &Taken| !references.contains(&taken.reference);
+                self.checkpoints.entries.retain(stays);
+                self.snapshots.entries.retain(stays);
+            }
             Fact::IntentFormed { intent } => {
                 self.intents.insert(seq, intent.clone());
             }

@@ -134,6 +134,11 @@ impl fmt::Display for Lapse {
 impl FromStr for Lapse {
     type Err = Refusal;
     fn from_str(text: &str) -> Result<Self, Refusal> {
+        // A day is as long as 24 hours here; no calendar is asked.
+        let days = text.trim().strip_suffix('d').and_then(|days| days.parse::<u64>().ok()?.checked_mul(86_400));
+        if let Some(seconds) = days {
+            return Ok(Self::seconds(seconds));
+        }
         let span: jiff::SignedDuration = text.trim().parse().map_err(|_| {
             Refusal::usage(format!("`{}` is not a span of time; write it like `90m` or `1h 30m`", text.escape_debug()))
         })?;
@@ -182,7 +187,9 @@ mod tests {
 
     #[test]
     fn spans_are_read_and_written_as_people_do() {
-        for (text, printed) in [("90m", "1h 30m"), ("1h30m", "1h 30m"), ("45s", "45s"), ("250ms", "250ms"), ("0s", "0s")] {
+        for (text, printed) in
+            [("90m", "1h 30m"), ("1h30m", "1h 30m"), ("45s", "45s"), ("250ms", "250ms"), ("0s", "0s"), ("14d", "336h")]
+        {
             assert_eq!(text.parse::<Lapse>().expect(text).to_string(), printed);
         }
         for bad in ["90", "", "soon", "-5m"] {

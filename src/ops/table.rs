@@ -172,6 +172,7 @@ pub const VERBS: &[Verb] = verbs! {
     "checkpoint list": Time, Read, Anyone, time::checkpoint::list;
     "checkpoint show": Time, Read, Anyone, time::checkpoint::show;
     "checkpoint diff": Time, Read, Anyone, time::checkpoint::diff;
+    "checkpoint prune": Time, Destructive, Person, time::prune::prune;
     "rollback": Time, Destructive, Anyone, time::rollback::rollback;
 };
 

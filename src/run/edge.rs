@@ -22,7 +22,7 @@ use crate::{
         manifest::{LeftOut, WhyLeftOut},
         plan::progress::Current,
         refusal::Refusal,
-        rollback::{RollbackPlan, Scope},
+        rollback::RollbackPlan,
         secret::Leak,
         task::{Task, TaskKind},
         time::Timestamp,
@@ -161,28 +161,39 @@ fn parked(task: &TaskId) -> String {
 }
 
 /// Puts the own paths of the task under way back as they were before it, and pins its work under
-/// `refs/autonomy/parked/<task>`. Hands back the ref, when there was anything to pin. A run that died in the middle of it
-/// goes on from the snapshot that it had taken, however much of the work is put back by now.
+/// `refs/autonomy/parked/<task>`. A run that died in the middle of it
+/// goes on from the snapshot that it had taken, however much of the work is put back by now. What somebody changed since the
+/// last attempt stays as it is.
 ///
 /// # Errors
-/// Fails when git or a file cannot be written; the next run goes on.
-pub(in crate::run) fn put_aside(transaction: &mut Transaction<'_>, current: &Current) -> Result<Option<String>> {
-    let work = match &current.aside {
-        Some(work) => work.clone(),
-        None if current.own.is_empty() => return Ok(None),
+/// Refuses in the middle of a merge or a rebase; fails when git or a file cannot be written. The next run goes on.
+pub(in crate::run) fn put_aside(transaction: &mut Transaction<'_>, current: &Current) -> Result<Aside> {
+    let (work, kept) = match &current.aside {
+        Some(work) => (work.clone(), Vec::new()),
+        None if current.own.is_empty() => return Ok(Aside::default()),
         None => {
             let going = Going {
                 to: current.base.clone(),
-                scope: Scope::Paths { paths: current.own.clone() },
+                scope: rollback::attempts(transaction, &current.own)?,
                 summary: "before an unfinished task was put aside".to_owned(),
                 task: Some(current.task.clone()),
             };
-            rollback::go_back(transaction, going)?.safety
+            let gone = rollback::go_back(transaction, going)?;
+            (gone.safety, gone.kept)
         }
     };
     let reference = parked(&current.task);
     snapshots::pin(transaction.workspace(), &reference, &work)?;
-    Ok(Some(reference))
+    Ok(Aside { reference: Some(reference), kept })
+}
+
+/// What became of the work of a task that is put aside.
+#[derive(Debug, Default)]
+pub(in crate::run) struct Aside {
+    /// The ref that pins it, when there was anything to pin.
+    pub(in crate::run) reference: Option<String>,
+    /// Paths that stayed, because somebody changed them since.
+    pub(in crate::run) kept: Vec<TreePath>,
 }
 
 /// Puts the pinned work of a task that was parked and resumed back into the work tree, where its paths are still as the

@@ -4,7 +4,7 @@
 use crate::{
     host::{
         Doing as _, Error, Result, confined, failpoint,
-        git::{Content, PathContent},
+        git::{Content, PathContent, Staged},
         store::{
             publish::{self, Publication, Published},
             record,
@@ -12,6 +12,7 @@ use crate::{
     },
     model::{
         change::{ChangeKind, TreePath},
+        checkpoint::CheckpointKind,
         event::{Fact, Verdict},
         id::{Oid, TaskId},
         plan::{
@@ -27,6 +28,7 @@ use crate::{
     ops::{
         judge::gate::{self, Judged, Ran},
         setup::in_force,
+        time::keep,
         work::{
             board::Board,
             task::{
@@ -37,10 +39,13 @@ use crate::{
         },
     },
     run::{
-        edge,
+        edge::{self, Aside},
         step::{Stage, may_pass, seen, shared},
     },
 };
+
+/// From so many files on that a commit deletes, what was before it is kept as a checkpoint.
+const MANY: usize = 20;
 
 /// How often a commit is tried that somebody else's came before.
 const TRIES: u32 = 3;
@@ -210,12 +215,19 @@ impl Stage<'_, '_> {
 
     /// Gives a task up for now: pins its work, puts its own paths back, and says where the work is.
     pub(in crate::run) fn park(&mut self, current: &Current, why: &str) -> Result<()> {
-        let reference = edge::put_aside(&mut self.transaction, current)?;
+        let Aside { reference, kept } = edge::put_aside(&mut self.transaction, current)?;
         failpoint::reach("run.parked").doing("park a task in", self.workspace().root())?;
-        let kept = reference.as_ref().map_or(String::new(), |reference| format!("; its work is kept at `{reference}`"));
-        self.say(&format!("parked: {why}{kept}"));
+        let at = reference.as_ref().map_or(String::new(), |reference| format!("; its work is kept at `{reference}`"));
+        self.say(&format!("parked: {why}{at}"));
         self.transaction.tick();
-        self.transaction.append_facts(&[Fact::TaskParked { task: current.task.clone(), why: quote::head(why, 1_000), reference }])
+        let mut why = quote::head(why, 1_000);
+        if !kept.is_empty() {
+            let names = quote::first_of(&kept.iter().map(ToString::to_string).collect::<Vec<_>>());
+            let stayed = format!("{names} stayed, for somebody changed it since the last attempt");
+            self.say(&stayed);
+            why = format!("{why}; {stayed}");
+        }
+        self.transaction.append_facts(&[Fact::TaskParked { task: current.task.clone(), why, reference }])
     }
 
     /// Commits the work of a task that is done and takes its checkpoint; an ending when it cannot be committed now.
@@ -230,6 +242,7 @@ impl Stage<'_, '_> {
             {
                 return Ok(Some(Ending::CannotCommit { why: refusal.message }));
             }
+            self.keep_what_is_deleted(current, &publication, &title)?;
             match publish::publish(&mut self.transaction, &publication) {
                 Ok(Published::Committed { commit, branch, .. }) => {
                     self.say(&format!("committed {} on `{branch}`: {title}", commit.short()));
@@ -262,6 +275,21 @@ impl Stage<'_, '_> {
         Ok(None)
     }
 
+    /// Keeps the snapshot from before the task as a checkpoint when its commit deletes many files.
+    fn keep_what_is_deleted(&mut self, current: &Current, publication: &Publication, title: &str) -> Result<()> {
+        let deleted = publication.code.iter().filter(|one| one.content == Content::Deleted).count();
+        let taken = &self.transaction.state().checkpoints.entries;
+        let is_kept = taken.iter().any(|it| it.reason == CheckpointKind::Migration && it.task.as_ref() == Some(&current.task));
+        if deleted < MANY || is_kept {
+            return Ok(());
+        }
+        let kept = keep::before(&mut self.transaction, &current.base, &current.task, &format!("before {title}"))?;
+        if let Some(name) = kept.checkpoint.name {
+            self.say(&format!("deletes {}: checkpoint {name} has them", quote::counted(deleted, "file")));
+        }
+        Ok(())
+    }
+
     /// Exactly the task's own paths, as far as they are not as committed.
     fn publication(&mut self, current: &Current, title: &str) -> Result<Publication> {
         let git = self.workspace().git()?;
@@ -285,6 +313,7 @@ impl Stage<'_, '_> {
             code,
             decisions: current.decisions.clone(),
             checkpoint,
+            staged: Staged::Refuse,
             stop: self.stop.clone(),
         })
     }

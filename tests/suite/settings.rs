@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::sandbox::Sandbox;
 
 /// The keys, each with the file whose tests show what it does.
-const SHOWN: [(&str, &str); 36] = [
+const SHOWN: [(&str, &str); 41] = [
     ("agents.<name>.allow", "src/run/agent/tests.rs"),
     ("agents.<name>.arguments", "src/run/agent/tests.rs"),
     ("agents.<name>.driver", "tests/suite/run.rs"),
@@ -18,6 +18,9 @@ const SHOWN: [(&str, &str); 36] = [
     ("agents.<name>.time_limit", "tests/suite/run/endings.rs"),
     ("branches.protected", "tests/suite/settings.rs"),
     ("checkpoints.interval", "tests/suite/settings.rs"),
+    ("checkpoints.keep_automatic", "tests/suite/time/prune.rs"),
+    ("checkpoints.keep_bytes", "tests/suite/time/prune.rs"),
+    ("checkpoints.keep_safety", "tests/suite/time/prune.rs"),
     ("checkpoints.tag_interval", "tests/suite/settings.rs"),
     ("checkpoints.tags_for_automatic", "tests/suite/settings.rs"),
     ("gates.<name>.command", "tests/suite/settings.rs"),
@@ -42,6 +45,8 @@ const SHOWN: [(&str, &str); 36] = [
     ("session.timeout", "tests/suite/session/mod.rs"),
     ("snapshot.max_file", "tests/suite/settings.rs"),
     ("snapshot.max_new_files", "tests/suite/settings.rs"),
+    ("snapshot.most_bytes", "tests/suite/time/extent.rs"),
+    ("snapshot.most_files", "tests/suite/time/extent.rs"),
     ("system.environment", "src/model/settings/resolve/tests.rs"),
     ("system.mode", "src/model/settings/resolve/tests.rs"),
     ("version", "tests/suite/bad_input.rs"),

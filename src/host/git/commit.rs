@@ -59,10 +59,13 @@ pub enum Hooks {
 }
 
 /// What happens to content of a path of the commit that somebody staged and that is neither the old nor the new one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Staged {
     /// The commit is refused, naming the path.
+    #[default]
     Refuse,
+    /// It stays staged.
+    Stay,
     /// The committed content takes its place in the index, as `git commit -- <path>` does it.
     Replace,
 }
@@ -131,6 +134,9 @@ impl Repository {
         } else {
             BTreeMap::new()
         };
+        if request.staged == Staged::Stay {
+            replaces.clear();
+        }
         if let (Staged::Refuse, Some(path)) = (request.staged, replaces.keys().next()) {
             return Err(Refusal::conflict(format!("cannot commit `{path}`: other content of it is staged"))
                 .hint(format!("commit it or take it back: `git restore --staged -- {path}`"))

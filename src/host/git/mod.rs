@@ -12,12 +12,14 @@ use crate::{
     model::{id::Oid, refusal::Refusal, time::Timestamp},
 };
 
+mod ahead;
 mod attributes;
 mod batch;
 mod commit;
 mod content;
 mod diff;
 mod entries;
+mod extent;
 mod filters;
 mod gather;
 mod genuine;
@@ -39,6 +41,7 @@ mod read;
 mod refs;
 mod restore;
 mod restore_index;
+mod retell;
 mod rollback;
 mod snapshot;
 mod stat;
@@ -48,14 +51,17 @@ mod tags;
 mod tracked;
 mod tree;
 mod trees;
+mod verbatim;
 mod version;
 mod walk;
+mod weigh;
 
 #[cfg(test)]
 mod fixture;
 
 pub use commit::{CommitRequest, Content, Hooks, PathContent, Prepared, Staged};
 pub use content::SecretFiles;
+pub use extent::Extent;
 pub use head::{Head, Operation};
 pub use history::{Commit, Numstat, PathStat};
 pub use holders::{Deletion, Holder, Version};

@@ -26,6 +26,7 @@ use crate::{
         failpoint,
         git::{
             Repository,
+            ahead::Ahead,
             attributes::{Asked, Attributes, Route},
             entries::Tracked,
             filters::Store,
@@ -142,6 +143,7 @@ pub(in crate::host::git) struct Site<'a> {
     pub(in crate::host::git) tracked: Tracked,
     /// Times of what the plan put in place.
     pub(in crate::host::git) settled: HashMap<TreePath, Stat>,
+    ahead: Ahead,
 }
 
 impl Repository {
@@ -168,6 +170,7 @@ impl Repository {
             site.prune(plan, &entry.path)?;
         }
         failpoint::reach("restore.files").doing("restore files below", self.root())?;
+        site.ids_ahead(outcome.done.iter().filter_map(|path| plan.entry(path)))?;
         let unstaged = self.restore_index(plan, &site)?;
         failpoint::reach("restore.index").doing("restore the index of", self.root())?;
         if !outcome.done.is_empty() {
@@ -183,7 +186,7 @@ impl Repository {
 }
 
 /// Whether a file with attributes that nobody tracks lies above a path of the plan.
-fn says_on_disk(repository: &Repository, plan: &RollbackPlan) -> bool {
+pub(in crate::host::git) fn says_on_disk(repository: &Repository, plan: &RollbackPlan) -> bool {
     let directories: BTreeSet<TreePath> = plan.entries.iter().flat_map(|entry| entry.path.parents()).collect();
     let below = directories.iter().map(|directory| directory.join_to(repository.root()));
     std::iter::once(repository.root().to_owned()).chain(below).any(|directory| directory.join(".gitattributes").exists())
@@ -206,6 +209,7 @@ impl<'a> Site<'a> {
             top,
             tracked,
             settled: HashMap::new(),
+            ahead: Ahead::default(),
         })
     }
 
@@ -246,8 +250,9 @@ impl<'a> Site<'a> {
         };
         if stat.file_type() == FileType::RegularFile && self.attributes.route(path)? == Route::Program {
             let mode = self.file_mode.record(stat.mode, like.map(Mode::bits));
-            let mut ids = self.repository.hash_by_program(&[path], Store::IdOnly)?;
-            let side = ids.pop().map(|oid| Side { mode: Mode::from_bits(mode).unwrap_or(Mode::File), oid });
+            let known = self.ahead.id(path, &stat);
+            let ids = known.map_or_else(|| self.repository.hash_by_program(&[path], Store::IdOnly), |id| Ok(vec![id]));
+            let side = ids?.pop().map(|oid| Side { mode: Mode::from_bits(mode).unwrap_or(Mode::File), oid });
             return Ok(side.map_or(Stands::Nothing, |side| Stands::Recorded(side, stat)));
         }
         let (mode, bytes) = match stat.file_type() {
@@ -295,6 +300,8 @@ impl<'a> Site<'a> {
     /// Writes drafts of all that goes back, makes sure of them with one sync, and puts each in its place: whenever power
     /// goes, a file is what it was or what it becomes.
     fn restore(&mut self, plan: &RollbackPlan, entries: &[&Entry], outcome: &mut Restored) -> Result<()> {
+        let filtered = self.ids_ahead(entries.iter().copied())?;
+        self.ahead.ask_content(self.repository, &filtered);
         let mut drafted = VecDeque::new();
         let restored = self.restore_by(plan, entries, &mut drafted, outcome);
         for (entry, _) in drafted {
@@ -329,6 +336,28 @@ impl<'a> Site<'a> {
             drafted.pop_front();
         }
         Ok(())
+    }
+
+    /// Asks in one call for the ids of what stands at those of these paths that go through filter programs; hands back what is to
+    /// stand there.
+    fn ids_ahead<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<Vec<(&'e TreePath, &'e Side)>> {
+        let (mut files, mut wanted) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let Some(then) = entry.then.as_ref().filter(|then| then.mode != Mode::Link) else { continue };
+            // Whoever may not run is refused when the path itself is looked at.
+            if !self.attributes.route(&entry.path).is_ok_and(|route| route == Route::Program) {
+                continue;
+            }
+            wanted.push((&entry.path, then));
+            if let Reach::Open(directory) = self.reach(entry.path.parent().as_ref())?
+                && let Ok(Some(stat)) = lstat(&directory, entry.path.file_name())
+                && stat.file_type() == FileType::RegularFile
+            {
+                files.push((entry.path.clone(), stat));
+            }
+        }
+        self.ahead.ask_ids(self.repository, files);
+        Ok(wanted)
     }
 
     fn sync(&self) -> Result<()> {
@@ -389,16 +418,13 @@ impl<'a> Site<'a> {
     /// Writes beside the path.
     fn write(&self, directory: &OwnedFd, entry: &Entry, then: &Side) -> Result<(), Held> {
         let path = &entry.path;
-        let bytes = self.repository.blob_bytes(&then.oid)?;
         let draft = draft_name(path);
         let draft = draft.as_bytes();
         if then.mode == Mode::Link {
+            let bytes = self.repository.blob_bytes(&then.oid)?;
             rustix::fs::symlinkat(&*bytes, directory, draft).map_err(|error| Held::errno(error, "write", path))?;
         } else {
-            let content = match self.attributes.route(path)? {
-                Route::Here(conversion) => conversion.to_work_tree(&bytes, &then.oid).into_owned(),
-                Route::Program => self.repository.smudge(&[(path, then)])?.read(path)?,
-            };
+            let content = self.content(entry, then)?;
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::openat(directory, draft, flags, Permissions::RUSR | Permissions::WUSR)
                 .map_err(|error| Held::errno(error, "write", path))?;
@@ -476,18 +502,26 @@ impl<'a> Site<'a> {
             .bits
             .is_none_or(|bits| matches!(self.file_mode, FileMode::Ignored) || access(bits) == access(Bits::of(stat.mode)));
         // What a conversion does not lead back to the same is compared as it was written.
-        let is_then = side == *then || (side.mode == then.mode && self.holds(path, then)?);
+        let is_then = side == *then || (side.mode == then.mode && self.holds(entry, then)?);
         Ok(if bits && is_then { Found::AsPlanned } else { Found::Unlike })
     }
 
-    /// Whether the file holds the bytes that are written for `wanted`.
-    fn holds(&self, path: &TreePath, wanted: &Side) -> Result<bool> {
-        let written = match self.attributes.route(path)? {
+    /// What is written at a path, of what `wanted` stores.
+    fn content(&self, entry: &Entry, wanted: &Side) -> Result<Vec<u8>> {
+        if let Some(verbatim) = &entry.verbatim {
+            return self.repository.blob_bytes(verbatim);
+        }
+        match self.attributes.route(&entry.path)? {
             Route::Here(conversion) => {
-                conversion.to_work_tree(&self.repository.blob_bytes(&wanted.oid)?, &wanted.oid).into_owned()
+                Ok(conversion.to_work_tree(&self.repository.blob_bytes(&wanted.oid)?, &wanted.oid).into_owned())
             }
-            Route::Program => self.repository.smudge(&[(path, wanted)])?.read(path)?,
-        };
+            Route::Program => self.ahead.content(self.repository, &entry.path, wanted),
+        }
+    }
+
+    /// Whether the file holds the bytes that are written for `wanted`.
+    fn holds(&self, entry: &Entry, wanted: &Side) -> Result<bool> {
+        let (path, written) = (&entry.path, self.content(entry, wanted)?);
         Ok(std::fs::read(path.join_to(self.repository.root())).is_ok_and(|found| found == written))
     }
 

@@ -28,7 +28,7 @@ use crate::{
         manifest::{ListedPath, Manifest},
         refusal::Refusal,
         rollback::{
-            Question, RollbackPlan, Scope, plan,
+            Question, RollbackPlan, Scope, Why, plan,
             settle::{Other, Settlement, Settling},
         },
     },
@@ -63,7 +63,7 @@ pub struct Ownership {
 pub struct Planned {
     /// The plan.
     pub plan: RollbackPlan,
-    /// Texts that the plan restores and that no object holds yet.
+    /// What the plan or its undoing restores and no object holds yet.
     pub merged: BTreeMap<Oid, Vec<u8>>,
 }
 
@@ -160,7 +160,7 @@ impl Repository {
             Some(id)
         };
         let Ownership { others, known, settling } = ownership;
-        let plan = plan(&Question {
+        let mut plan = plan(&Question {
             checkpoint,
             worktree: self.worktree_name(),
             scope,
@@ -175,10 +175,23 @@ impl Repository {
             others,
             settlement: &Settlement { settling: *settling, known, read: &read, keep: &keep },
         });
-        match failed.into_inner().or(now.failed.into_inner()).or(then.failed.into_inner()) {
-            Some(error) => Err(error),
-            None => Ok(Planned { plan, merged: merged.into_inner() }),
+        // What a rollback put there, and no rule takes into a snapshot any more, is in no difference.
+        for path in plan.put_there().filter(|path| held(path).is_none()).cloned().collect::<Vec<_>>() {
+            if fs::symlink_metadata(path.join_to(self.root())).is_ok_and(|found| !found.is_dir()) {
+                let why = if now.ignore(&path) { Why::IgnoredNow } else { Why::NotInSafetySnapshot };
+                plan.keep(path, why);
+            }
         }
+        if let Some(error) = failed.into_inner().or(now.failed.into_inner()).or(then.failed.into_inner()) {
+            return Err(error);
+        }
+        let mut planned = Planned { plan, merged: merged.into_inner() };
+        for (path, bytes) in self.verbatim(&planned.plan)? {
+            let id = self.blob_id(&bytes)?;
+            planned.plan.keep_verbatim(&path, id.clone());
+            planned.merged.insert(id, bytes);
+        }
+        Ok(planned)
     }
 
     /// The manifest of now with the bits of every path of the checkpoint in it, where other bits are usual now than were then:

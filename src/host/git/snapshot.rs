@@ -21,12 +21,13 @@ use crate::{
             content::{Answer, Keep, Looking, Question, SecretFiles, hash},
             diff::differences,
             entries::{Mark, Tracked},
+            extent::{self, Extent},
             ground::FileMode,
             leak::{Lookout, Markers},
             oid, raw_oid,
             stat_cache::StatCache,
             trees::{Edit, Trees},
-            walk::{Findings, Found, New, Seen, walk},
+            walk::{Findings, Found, New, Seen, walk, walk_at_most},
         },
     },
     model::{
@@ -49,11 +50,19 @@ pub struct Limits {
     pub secret_files: SecretFiles,
     /// Secrets that are none.
     pub allowed: Allowed,
+    /// The largest tree that a snapshot is taken of.
+    pub extent: Extent,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { file_bytes: 5_000_000, new_files: 2_000, secret_files: SecretFiles::default(), allowed: Allowed::default() }
+        Self {
+            file_bytes: 5_000_000,
+            new_files: 2_000,
+            secret_files: SecretFiles::default(),
+            allowed: Allowed::default(),
+            extent: Extent::default(),
+        }
     }
 }
 
@@ -114,7 +123,7 @@ impl Repository {
     /// Refuses a changed path that goes through a filter that nobody has trusted, by name; fails when something cannot be read.
     pub fn snapshot(&self, environment: &Environment, limits: &Limits, also: &[TreePath]) -> Result<Snapshot<'_>> {
         let tracked = Tracked::read(self)?;
-        let found = walk(self, environment, &tracked, also)?;
+        let found = walk_at_most(self, environment, &tracked, also, limits.extent.files)?;
         self.snapshot_of(environment, limits, &tracked, &found)
     }
 
@@ -126,6 +135,7 @@ impl Repository {
         tracked: &Tracked,
         found: &Findings,
     ) -> Result<Snapshot<'_>> {
+        extent::check(found, limits.extent)?;
         let mut over = over_limits(&found.new, limits);
         let lookout = Lookout::new(environment, &limits.allowed, Markers::Believed);
         let mut batch = Batch::new(self)?;
@@ -302,7 +312,7 @@ impl Snapshot<'_> {
 }
 
 /// Who and when, as commits and tags say it.
-fn by(signature: &Signature) -> String {
+pub(in crate::host::git) fn by(signature: &Signature) -> String {
     let clean = |text: &str| text.chars().filter(|found| !found.is_control() && !matches!(found, '<' | '>')).collect::<String>();
     let offset = signature.offset_minutes;
     let (sign, offset) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs());

@@ -12,7 +12,10 @@ use std::{
         unix::ffi::OsStrExt as _,
     },
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use rustix::{
@@ -152,6 +155,9 @@ struct Walk<'a> {
     known: Option<&'a Parts>,
     found: Collected,
     failed: Mutex<Option<Error>>,
+    /// How many new files are looked for at the most, and how many were seen.
+    most: usize,
+    seen: AtomicUsize,
 }
 
 /// Where what is found is put.
@@ -185,7 +191,8 @@ impl<'a> Walk<'a> {
         let open = |path: &Path| rustix::fs::open(path, flags, Permissions::empty());
         let root = open(top).map_err(std::io::Error::from).doing("open", top)?;
         let environment = &repository.environment;
-        Ok(Self { tracked, root, top, environment, ground, told, known: None, found, failed: Mutex::default() })
+        let (failed, seen) = (Mutex::default(), AtomicUsize::default());
+        Ok(Self { tracked, root, top, environment, ground, told, known: None, found, failed, most: usize::MAX, seen })
     }
 }
 
@@ -224,8 +231,20 @@ pub(in crate::host::git) fn walk(
     tracked: &Tracked,
     also: &[TreePath],
 ) -> Result<Findings> {
+    walk_at_most(repository, environment, tracked, also, usize::MAX)
+}
+
+/// The same, but it ends early where more than `most` files are neither tracked nor ignored. Whoever calls it looks at how many
+/// were found: then it is not all.
+pub(in crate::host::git) fn walk_at_most(
+    repository: &Repository,
+    environment: &Environment,
+    tracked: &Tracked,
+    also: &[TreePath],
+    most: usize,
+) -> Result<Findings> {
     let ground = Ground::of(repository, environment)?;
-    let walk = Walk::new(repository, tracked, &ground, None, Collected::whole())?;
+    let walk = Walk { most, ..Walk::new(repository, tracked, &ground, None, Collected::whole())? };
     walk_top(&walk);
     whole(repository, tracked, &ground, walk.all()?.into_iter(), also)
 }
@@ -385,6 +404,9 @@ impl<'a> Place<'a> {
         'a: 'scope,
     {
         let walk = self.walk;
+        if walk.seen.load(Ordering::Relaxed) > walk.most {
+            return;
+        }
         if let Some(told) = walk.told {
             told.watch(self.name());
         }
@@ -623,6 +645,7 @@ impl<'a> Place<'a> {
         match kind {
             FileType::RegularFile => {
                 if let Some(stat) = self.look(directory, name)? {
+                    self.walk.seen.fetch_add(1, Ordering::Relaxed);
                     found.new.push(New { path, found: Found::File(stat), root });
                 }
             }

@@ -20,6 +20,7 @@ pub mod pages;
 pub mod place;
 pub mod publish;
 pub mod record;
+pub mod retention;
 pub mod retire;
 pub mod rollbacks;
 pub mod sealed;

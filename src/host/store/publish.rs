@@ -54,6 +54,8 @@ pub struct Publication {
     pub decisions: Vec<DecisionId>,
     /// The last checkpoint before it.
     pub checkpoint: Option<CheckpointName>,
+    /// What happens to other content of the code's paths that is staged.
+    pub staged: Staged,
     /// Ends hooks and signing.
     pub stop: Stop,
 }
@@ -146,7 +148,7 @@ pub fn publish(ledger: &mut Ledger<'_>, publication: &Publication) -> Result<Pub
         author: git.author(environment, ledger.at())?,
         committer: git.committer(environment, ledger.at())?,
         hooks: if publication.code.is_empty() { Hooks::Skip } else { Hooks::Run },
-        staged: if publication.code.is_empty() { Staged::Replace } else { Staged::Refuse },
+        staged: if publication.code.is_empty() { Staged::Replace } else { publication.staged },
     };
     // Hooks and signing run here, so no lock is held yet.
     let Some(prepared) = git.prepare(&request, environment, &publication.stop)? else { return Ok(Published::Nothing) };

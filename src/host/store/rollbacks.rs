@@ -75,7 +75,7 @@ pub fn carry_out(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<O
     let tasks = match &plan.scope {
         Scope::Everything | Scope::Session { .. } => undone(workspace, &plan.checkpoint)?,
         Scope::Undo { .. } => done_before(ledger, &plan.checkpoint)?,
-        Scope::Paths { .. } => Vec::new(),
+        Scope::Paths { .. } | Scope::Attempts { .. } => Vec::new(),
     };
     let mut facts = vec![Fact::IntentSettled { intent: seq, outcome: Settlement::Done { commit: None } }];
     let mut finished = Finished { restored, ..Finished::default() };

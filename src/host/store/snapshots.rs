@@ -24,9 +24,6 @@ const AUTOMATIC: &str = "refs/autonomy/auto";
 /// Where snapshots lie that are written and not yet where they belong.
 const PENDING: &str = "refs/autonomy/pending";
 
-/// How many automatic snapshots a session keeps; the oldest go first.
-const KEPT: usize = 200;
-
 /// So many tags of ours lie in a file each at the most.
 const LOOSE: usize = 100;
 
@@ -93,23 +90,7 @@ pub fn prepare(
     let git = workspace.git()?;
     let head = git.head()?;
     let automatic = workspace.settings().is_ok_and(|settings| settings.checkpoints.tags_for_automatic);
-    let tag = if automatic || is_tag(asked.kind) {
-        let mut error = None;
-        let found = name(at, &asked.title, |name| {
-            git.find_ref(&tag_ref(name))
-                .unwrap_or_else(|failed| {
-                    error.get_or_insert(failed);
-                    None
-                })
-                .is_some()
-        });
-        match error {
-            Some(error) => return Err(error),
-            None => Some(found),
-        }
-    } else {
-        None
-    };
+    let tag = if automatic || is_tag(asked.kind) { Some(free_name(git, at, &asked.title)?) } else { None };
     let reference = match &tag {
         Some(name) => tag_ref(name),
         None => next_automatic(git, session)?,
@@ -158,6 +139,50 @@ pub fn prepare(
     Ok(Prepared { checkpoint, commit: side.commit, evidence, reference, object, fact })
 }
 
+/// Writes a snapshot that is there already once more, as a checkpoint with a tag: what it holds stays the same.
+///
+/// # Errors
+/// Fails when it cannot be read or git cannot be written.
+pub fn prepare_again(workspace: &Workspace, _lock: &CloneLock, at: Timestamp, snapshot: &Oid, asked: Asked) -> Result<Prepared> {
+    let git = workspace.git()?;
+    let taken = Checkpoint::from_message(snapshot.short(), &git.message_of(snapshot)?)?;
+    let name = free_name(git, at, &asked.title)?;
+    let reference = tag_ref(&name);
+    let Asked { kind, summary, task, standing, .. } = asked;
+    let checkpoint = Checkpoint { summary, name: Some(name.clone()), kind, task, standing, ..taken };
+    let signature = git.committer_or_own(workspace.environment(), at)?;
+    let side = git.retell(snapshot, &checkpoint.to_message(), &signature, name.as_str())?;
+    let object = side.tag.clone().unwrap_or_else(|| side.commit.clone());
+    pin(workspace, &pending_ref(&side.commit), &object)?;
+    let evidence = git.tree_outside_claude_of(&side.commit)?;
+    let fact = Fact::CheckpointMade {
+        name: checkpoint.name.clone(),
+        reference: reference.clone(),
+        object: object.clone(),
+        commit: side.commit.clone(),
+        tree: checkpoint.tree.clone(),
+        evidence: evidence.clone(),
+        reason: kind,
+        summary: Some(checkpoint.summary.clone()),
+        task: checkpoint.task.clone(),
+    };
+    Ok(Prepared { checkpoint, commit: side.commit, evidence, reference, object, fact })
+}
+
+/// A name that no tag has.
+fn free_name(git: &Repository, at: Timestamp, title: &str) -> Result<CheckpointName> {
+    let mut error = None;
+    let found = name(at, title, |name| {
+        git.find_ref(&tag_ref(name))
+            .unwrap_or_else(|failed| {
+                error.get_or_insert(failed);
+                None
+            })
+            .is_some()
+    });
+    error.map_or(Ok(found), Err)
+}
+
 /// Sets the ref of a snapshot whose event is in the log, and takes the pending one away.
 ///
 /// # Errors
@@ -166,10 +191,7 @@ pub fn place(workspace: &Workspace, prepared: &Prepared) -> Result<()> {
     failpoint::reach("snapshot.logged").doing("take a snapshot of", workspace.root())?;
     set(workspace.git()?, &prepared.reference, &prepared.object, &prepared.commit)?;
     failpoint::reach("snapshot.placed").doing("take a snapshot of", workspace.root())?;
-    match prepared.checkpoint.name {
-        None => thin_out(workspace.git()?, prepared.checkpoint.session.as_ref()),
-        Some(_) => pack_tags(workspace),
-    }
+    if prepared.checkpoint.name.is_some() { pack_tags(workspace) } else { Ok(()) }
 }
 
 /// Has git pack tags when many of ours lie in a file each, which slows down whoever lists refs.
@@ -284,14 +306,6 @@ fn automatic(git: &Repository, session: Option<&SessionId>) -> Result<Vec<(u64, 
 fn next_automatic(git: &Repository, session: Option<&SessionId>) -> Result<String> {
     let last = automatic(git, session)?.last().map_or(0, |(number, ..)| *number);
     Ok(format!("{}/{}", folder(session), last + 1))
-}
-
-fn thin_out(git: &Repository, session: Option<&SessionId>) -> Result<()> {
-    let found = automatic(git, session)?;
-    for (_, name, oid) in &found[..found.len().saturating_sub(KEPT)] {
-        git.delete_ref(name, oid)?;
-    }
-    Ok(())
 }
 
 /// A snapshot that a ref holds.

@@ -10,7 +10,8 @@ use crate::model::{
     question::{self, Question},
     quote,
     report::{
-        Changed, Completed, Decided, GateReport, GateRuns, Need, PutBack, Report, Standing, Unproven, Upcoming, VERSION, Working,
+        Changed, Completed, Decided, GateReport, GateRuns, Need, PutBack, Report, Standing, Uncovered, Unproven, Upcoming,
+        VERSION, Working,
     },
     session::active,
     state::{Phase, State},
@@ -38,6 +39,8 @@ pub struct Material<'a> {
     pub tally: &'a Tally,
     /// What git says.
     pub changed: &'a Changed,
+    /// What no checkpoint would hold.
+    pub uncovered: &'a [Uncovered],
     /// The gates and what they last said.
     pub gates: &'a [GateReport],
     /// The branch.
@@ -78,6 +81,7 @@ pub fn compose(material: &Material<'_>) -> Report {
         next: upcoming(holdings, &names),
         decisions: decided(material),
         unproven: unproven(material, &names),
+        uncovered: material.uncovered.to_vec(),
         put_back: put_back(material, &names),
         needs: needs(holdings, state, material.gates, now),
         gates: material.gates.to_vec(),

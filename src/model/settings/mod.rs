@@ -213,6 +213,12 @@ pub struct Checkpoints {
     pub tag_interval: Lapse,
     /// Whether light snapshots get a tag as well.
     pub tags_for_automatic: bool,
+    /// How long a snapshot from before a rollback is kept.
+    pub keep_safety: Lapse,
+    /// So many of the other automatic snapshots are kept, the newest, besides those that something still needs.
+    pub keep_automatic: u32,
+    /// What only automatic snapshots hold is at most so much, before it is compressed; the oldest go first.
+    pub keep_bytes: Size,
 }
 
 /// `[rollback]`
@@ -251,6 +257,10 @@ pub struct Snapshot {
     pub max_file: Size,
     /// With more untracked files than this, they are left out and named.
     pub max_new_files: NonZeroU32,
+    /// With more bytes than this in files that are untracked or changed, no snapshot is taken and no session begins.
+    pub most_bytes: Size,
+    /// With more untracked files than this that no rule ignores, no snapshot is taken and no session begins.
+    pub most_files: NonZeroU32,
 }
 
 /// `[secrets]`
@@ -351,7 +361,14 @@ impl Default for Gate {
 
 impl Default for Checkpoints {
     fn default() -> Self {
-        Self { interval: Lapse::minutes(5), tag_interval: Lapse::minutes(30), tags_for_automatic: false }
+        Self {
+            interval: Lapse::minutes(5),
+            tag_interval: Lapse::minutes(30),
+            tags_for_automatic: false,
+            keep_safety: Lapse::hours(14 * 24),
+            keep_automatic: 50,
+            keep_bytes: Size(500_000_000),
+        }
     }
 }
 
@@ -363,7 +380,12 @@ impl Default for Session {
 
 impl Default for Snapshot {
     fn default() -> Self {
-        Self { max_file: Size(5_000_000), max_new_files: count(2_000) }
+        Self {
+            max_file: Size(5_000_000),
+            max_new_files: count(2_000),
+            most_bytes: Size(10_000_000_000),
+            most_files: count(100_000),
+        }
     }
 }
 

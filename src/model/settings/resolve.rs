@@ -170,6 +170,13 @@ pub fn resolve(documents: Vec<Document>, profile: Option<&str>, variable: Variab
             ));
             continue;
         }
+        if !layer.has_authority() && keeps_less(&entry.key, &value) {
+            warnings.push(format!(
+                "{}: `{}` is not honoured from here; only your own settings may keep less than the default",
+                origin.from, entry.key
+            ));
+            continue;
+        }
         let all = written.entry(entry.key.clone()).or_default();
         let adds = GUARDING.iter().any(|key| entry.key.is(key)) || (!layer.has_authority() && entry.key.is("branches.protected"));
         if adds {
@@ -189,6 +196,16 @@ pub fn resolve(documents: Vec<Document>, profile: Option<&str>, variable: Variab
     let resolved = Resolved { settings, warnings, profiles, written };
     complete(&resolved)?;
     Ok(resolved)
+}
+
+/// Whether the value would keep fewer snapshots than the defaults do.
+fn keeps_less(key: &Key, value: &Value) -> bool {
+    let (default, wanted) = (Settings::default().checkpoints, typed::<Settings>(key.document(value.clone())));
+    wanted.is_ok_and(|Settings { checkpoints, .. }| {
+        checkpoints.keep_safety < default.keep_safety
+            || checkpoints.keep_automatic < default.keep_automatic
+            || checkpoints.keep_bytes < default.keep_bytes
+    })
 }
 
 /// Replaces founding names, drops what has no effect, and refuses what does not exist.

@@ -22,7 +22,10 @@ use crate::{
     ops::{
         session::{commit, standing::Standing, status::none_is_live},
         tell::report,
-        time::checkpoint::{self, Asking},
+        time::{
+            checkpoint::{self, Asking},
+            thinning,
+        },
     },
 };
 
@@ -99,6 +102,7 @@ pub fn end(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let last = last.inspect_err(|error| workspace.notice(format!("left out the last checkpoint: {error}"))).ok();
     let checkpoint = last.as_ref().and_then(|(_, taken)| taken.checkpoint.name.clone());
     let published = retire::end(&mut transaction, outcome, summary, last)?;
+    thinning::after_session(workspace);
     Ok(Outcome {
         status: if request.failed { Status::Failed } else { Status::Completed },
         folder: layout::session_folder(&session),

@@ -38,6 +38,7 @@ use crate::{
             known::{self, Known, Place},
         },
         setup::in_force,
+        time::coverage,
     },
 };
 
@@ -226,6 +227,7 @@ fn to_continue(workspace: &Workspace, given: &str) -> Result<Known> {
 /// # Errors
 /// As [`start`].
 pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>) -> Result<Outcome> {
+    coverage::demand_extent(workspace)?;
     let Opened { session, mut transaction, started, max, goal, survey, health } = open(workspace, request, continues)?;
     let commit = first_commit(&mut transaction, &session)?;
     let mut remarks = survey.remarks;

@@ -34,7 +34,7 @@ use crate::{
         tally::tally,
         time::{Lapse, Timestamp},
     },
-    ops::{session::diff, tell::scene::Scene},
+    ops::{session::diff, tell::scene::Scene, time::coverage},
 };
 
 /// The template of a report.
@@ -91,11 +91,17 @@ pub fn report(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let events = ledger::events(workspace, &target)?;
     let state = scene.state().or_else(|| clone_state(&scene));
     let base = base(git, &scene, request.since.as_deref())?;
+    // What cannot be looked at keeps nobody from the rest.
+    let uncovered = coverage::uncovered(workspace, scene.session.as_ref()).unwrap_or_else(|error| {
+        workspace.notice(format!("left out what no checkpoint would hold: {error}"));
+        Vec::new()
+    });
     let report = compose(&Material {
         state,
         holdings: &scene.holdings,
         tally: &tally(&events, base.at),
         changed: &changed(workspace, &scene, &base)?,
+        uncovered: &uncovered,
         gates: &scene.gates(workspace),
         branch: scene.branch.as_deref(),
         since: base.at,

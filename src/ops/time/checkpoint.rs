@@ -18,7 +18,7 @@ use crate::{
         workspace::Workspace,
     },
     model::{
-        change::{Change, ChangeKind, TreePath},
+        change::{Change, ChangeKind, Mode, TreePath},
         checkpoint::{Checkpoint, CheckpointKind, Counts, Standing, due},
         holdings::Holdings,
         id::{Candidate, CheckpointName, Oid, SessionId, TaskId, resolve},
@@ -393,6 +393,9 @@ pub struct Shown {
     pub checkpoint: Checkpoint,
     /// What was there, is not ignored, and is not in it.
     pub left_out: Vec<LeftOut>,
+    /// Other repositories inside: the commit that each was at is in it, not what they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<TreePath>,
     /// Secrets that it holds and its own HEAD does not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Leak>,
@@ -413,12 +416,15 @@ pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
     let carrier = git.carrier(&held.commit)?;
     let changes = git.changes(held.checkpoint.head.as_ref(), &held.commit)?;
     let changed_from_head = changes.len();
+    let inside = git.entries_below(&held.commit, None)?.into_iter().filter(|(_, side)| side.mode == Mode::Submodule);
+    let repositories = inside.map(|(path, _)| path).collect();
     let changed = changes.into_iter().filter(|change| !change.path.is_claude()).take(SHOWN).map(Differing::from).collect();
     Ok(Shown {
         name: short(&held),
         commit: held.commit,
         checkpoint: held.checkpoint,
         left_out: carrier.manifest.left_out,
+        repositories,
         secrets: carrier.manifest.secrets,
         changed_from_head,
         changed,

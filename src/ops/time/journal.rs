@@ -2,10 +2,12 @@
 //!
 //! Neither needs a readable store: with a damaged log the work still goes on, and a notice says that nobody wrote it down.
 
+use std::num::NonZeroU32;
+
 use crate::{
     host::{
         Result,
-        git::{Limits, SecretFiles, Snapshot},
+        git::{Extent, Limits, SecretFiles, Snapshot},
         store::{layout, layout::Private, ledger::Target, lock::CloneLock, snapshots},
         transaction::Transaction,
         workspace::Workspace,
@@ -71,17 +73,24 @@ pub(super) fn snapshot<'a>(workspace: &'a Workspace, session: Option<&SessionId>
 }
 
 fn snapshot_with<'a>(workspace: &'a Workspace, session: Option<&SessionId>, secret_files: SecretFiles) -> Result<Snapshot<'a>> {
-    let limits = workspace.settings().map_or_else(
+    let limits = limits(workspace, secret_files);
+    let own = session.map(|session| TreePath::new(layout::session_folder(session))).transpose()?;
+    workspace.snapshot(&limits, own.as_slice())
+}
+
+/// How much a snapshot takes in, by the settings.
+pub(super) fn limits(workspace: &Workspace, secret_files: SecretFiles) -> Limits {
+    let number = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
+    workspace.settings().map_or_else(
         |_| Limits { secret_files, ..Limits::default() },
         |settings| Limits {
             file_bytes: settings.snapshot.max_file.0,
-            new_files: usize::try_from(settings.snapshot.max_new_files.get()).unwrap_or(usize::MAX),
+            new_files: number(settings.snapshot.max_new_files),
             secret_files,
             allowed: Allowed::of(&settings.secrets.allow),
+            extent: Extent { files: number(settings.snapshot.most_files), bytes: settings.snapshot.most_bytes.0 },
         },
-    );
-    let own = session.map(|session| TreePath::new(layout::session_folder(session))).transpose()?;
-    workspace.snapshot(&limits, own.as_slice())
+    )
 }
 
 /// Takes the clone's lock and finishes what waits under it, which a command left that died.

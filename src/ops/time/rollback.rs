@@ -32,7 +32,7 @@ use crate::{
         quote::first_of,
         refusal::Refusal,
         rollback::{
-            Action, BranchMove, Entry, RollbackPlan, Scope,
+            Action, BranchMove, Entry, Revert, RollbackPlan, Scope,
             chain::{Past, Steps, steps},
             settle::Settling,
         },
@@ -41,7 +41,7 @@ use crate::{
     ops::time::{
         checkpoint::{find, short},
         journal::{self, Journal},
-        ownership,
+        ownership, revert, thinning,
     },
 };
 
@@ -103,6 +103,15 @@ impl Step {
             Self::Redo => "before an undoing was taken back".to_owned(),
         }
     }
+
+    /// The first line of the commit that goes with it.
+    fn subject(self, it: &Outcome) -> String {
+        match self {
+            Self::Back => format!("Go back to {}", it.checkpoint),
+            Self::Undo => format!("Undo a rollback: as it was {}", it.summary),
+            Self::Redo => format!("Take an undoing back: as it was {}", it.summary),
+        }
+    }
 }
 
 /// What becomes of the branch that HEAD is on.
@@ -114,6 +123,8 @@ pub enum Standpoint {
     Stays,
     /// It goes back to the commit that HEAD was at; the one that it comes from is kept under `refs/autonomy/rescue/`.
     GoesBack,
+    /// One commit on it takes back what was committed since the commit that HEAD was at; nothing of it is rewritten.
+    Reverts,
 }
 
 /// How far it goes.
@@ -156,6 +167,8 @@ pub struct Outcome {
     pub conflict: usize,
     /// How many entries of the index change.
     pub staged: usize,
+    /// How many paths the revert commit changes, when one is made.
+    pub revert: usize,
     /// What is there now, is not ignored, and is in no snapshot; it stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uncovered: Vec<LeftOut>,
@@ -173,7 +186,9 @@ impl Outcome {
     /// Whether the plan changes nothing.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.plan.branch.is_none() && self.restore + self.delete + self.staged + self.plan.directories.len() == 0
+        self.plan.branch.is_none()
+            && self.revert == 0
+            && self.restore + self.delete + self.staged + self.plan.directories.len() == 0
     }
 }
 
@@ -212,6 +227,9 @@ pub struct CarriedOut {
     pub done: usize,
     /// Paths that were changed in the meantime and stay.
     pub held_back: Vec<HeldBack>,
+    /// The commit that takes back what was committed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Oid>,
     /// Tasks that are open again, because the work that proved them is undone.
     pub reopened: Vec<TaskId>,
     /// Tasks that are done again.
@@ -241,12 +259,18 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let git = workspace.git()?;
     genuine::check(workspace, &target.held)?;
     let branch = branch_move(workspace, request, &target)?;
+    let reverted = match (&target.reverted, request.head) {
+        (Some(done), _) => revert::undoing(workspace, done)?,
+        (None, Standpoint::Reverts) => revert::planned(workspace, &target.held.checkpoint)?,
+        (None, Standpoint::Stays | Standpoint::GoesBack) => None,
+    };
     let plan = |present: &Snapshot<'_>| {
         let mut planned = git
             .plan_rollback(present, &target.held.commit, &target.scope, &ownership)
             .map_err(|error| genuine::blamed(workspace, &target.held, error))?;
         genuine::check_content(workspace, &target.held, &planned.plan, |id| planned.merged.contains_key(id))?;
         planned.plan.branch.clone_from(&branch);
+        planned.plan.revert.clone_from(&reverted);
         planned.plan.operation = git.operation().map(|operation| operation.command().to_owned());
         Ok::<_, Error>(planned)
     };
@@ -255,6 +279,11 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         let planned = plan(&present)?;
         return outcome(workspace, &target, &present, planned.plan);
     };
+    if reverted.is_some() && journal.log().is_none() {
+        return Err(Refusal::environment("cannot commit what goes back: no log can be written")
+            .hint("`autonomy verify --repair`; without `--commit` only the files go back")
+            .into());
+    }
     let lock = journal::lock(workspace)?;
     let present = journal.snapshot()?;
     let planned = plan(&present)?;
@@ -283,6 +312,16 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let safety = prepared.reference.trim_start_matches("refs/autonomy/").trim_start_matches("refs/tags/").to_owned();
     let (at, session) = (journal.at(), session.as_ref());
     let done = carry_out(Carrying { workspace, lock: &lock, log: journal.log(), session, at }, &prepared, &outcome.plan)?;
+    thinning::after(workspace, &lock, journal.log(), &prepared);
+    // Hooks run with the commit, and no lock is held meanwhile.
+    drop(lock);
+    let commit = match journal.log() {
+        Some(log) => {
+            let subject = target.step.subject(&outcome);
+            revert::commit(log, &outcome.plan, &subject, target.held.checkpoint.name.clone())?
+        }
+        None => None,
+    };
     // After a plain rollback nothing older has to be read: it is the one that is undone next, and it closes the way forward.
     let (can_undo, can_redo) = match target.step {
         Step::Back => (true, false),
@@ -295,6 +334,7 @@ pub fn rollback(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         safety,
         done: done.restored.done.len(),
         held_back: done.restored.held_back,
+        commit,
         reopened: done.reopened,
         closed: done.closed,
         can_undo,
@@ -371,7 +411,8 @@ impl Carrying<'_, '_> {
         let mut left = plan.left();
         let stands = present.changes_to(git, &before.commit)?.into_iter().map(|change| (change.path, change.before));
         left.extend(stands.filter(|(path, _)| unlike.contains(path)));
-        let scope = Scope::Undo { scope: Box::new(plan.scope.clone()), left };
+        let Scope::Undo { scope, verbatim, .. } = plan.undoing() else { return Ok(rollbacks::Finished::default()) };
+        let scope = Scope::Undo { scope, left, verbatim };
         let planned = git.plan_rollback(&present, &before.commit, &scope, &Ownership::default())?;
         let asked = safety(&planned, "before a rollback that went wrong was taken back".to_owned(), None);
         let prepared = snapshots::prepare(self.workspace, self.lock, self.session, self.at, present, asked)?;
@@ -399,6 +440,8 @@ pub struct Gone {
     pub safety: Oid,
     /// How many paths are now as planned.
     pub done: usize,
+    /// Paths that stayed, because they are not as they were left.
+    pub kept: Vec<TreePath>,
     /// Tasks that are open again.
     pub reopened: Vec<TaskId>,
 }
@@ -409,6 +452,7 @@ pub struct Gone {
 /// As [`rollback`].
 pub fn retreat(transaction: &mut Transaction<'_>, to: Oid, summary: String) -> Result<Option<Gone>> {
     let (workspace, session) = (transaction.workspace(), transaction.session().cloned());
+    nothing_in_progress(workspace)?;
     let scope = own(workspace, &BTreeSet::new(), session.as_ref())?;
     let present = journal::snapshot(workspace, session.as_ref())?;
     let ownership = Ownership { others: ownership::others(workspace, session.as_ref())?, ..Ownership::default() };
@@ -426,6 +470,7 @@ pub fn retreat(transaction: &mut Transaction<'_>, to: Oid, summary: String) -> R
 pub fn go_back(transaction: &mut Transaction<'_>, going: Going) -> Result<Gone> {
     let workspace = transaction.workspace();
     let session = transaction.session().cloned();
+    nothing_in_progress(workspace)?;
     let lock = journal::lock(workspace)?;
     let present = journal::snapshot(workspace, session.as_ref())?;
     let ownership = Ownership { others: ownership::others(workspace, session.as_ref())?, ..Ownership::default() };
@@ -441,7 +486,29 @@ pub fn go_back(transaction: &mut Transaction<'_>, going: Going) -> Result<Gone> 
     for held in &finished.restored.held_back {
         workspace.notice(format!("`{}` stayed as it is: {}", held.path, held.why));
     }
-    Ok(Gone { safety: prepared.commit, done: finished.restored.done.len(), reopened: finished.reopened })
+    let conflicts = planned.plan.with(Action::Conflict).map(|entry| entry.path.clone());
+    let kept = conflicts.chain(finished.restored.held_back.iter().map(|held| held.path.clone())).collect();
+    Ok(Gone { safety: prepared.commit, done: finished.restored.done.len(), kept, reopened: finished.reopened })
+}
+
+/// Nobody is there to say yes in the middle of a merge or a rebase, so a way back by itself waits.
+fn nothing_in_progress(workspace: &Workspace) -> Result<()> {
+    let Some(operation) = workspace.git()?.operation() else { return Ok(()) };
+    let words = format!("`{}` is in the middle of its work, so nothing goes back by itself", operation.command());
+    Err(Refusal::conflict(words).hint("finish it, then run the command again").retryable().into())
+}
+
+/// What the attempts at a task left at their paths, of which only what is still so goes back.
+///
+/// # Errors
+/// Fails when the session's log cannot be read.
+pub fn attempts(transaction: &Transaction<'_>, paths: &BTreeSet<TreePath>) -> Result<Scope> {
+    let mut left = match transaction.session() {
+        Some(session) => ownership::left_by(transaction.workspace(), session)?,
+        None => BTreeMap::new(),
+    };
+    left.retain(|path, _| paths.contains(path));
+    Ok(Scope::Attempts { left })
 }
 
 /// Who wrote what, and how conflicts are settled.
@@ -479,6 +546,7 @@ fn outcome(workspace: &Workspace, target: &Target, present: &Snapshot<'_>, plan:
         delete: plan.count(Action::Delete),
         keep: plan.count(Action::Keep),
         conflict: plan.count(Action::Conflict),
+        revert: revert::paths(workspace, &plan)?.len(),
         staged: git.staged_by(&plan, present).map_err(|error| genuine::blamed(workspace, &target.held, error))?,
         uncovered: present.manifest().left_out.clone(),
         ignored: present.manifest().ignored.len(),
@@ -495,6 +563,8 @@ struct Target {
     step: Step,
     /// The branch that the rollback moved that is undone.
     moved: Option<BranchMove>,
+    /// What the rollback committed that is undone.
+    reverted: Option<Revert>,
 }
 
 /// The branch that goes back too, when that is asked for or undone.
@@ -508,7 +578,7 @@ fn branch_move(workspace: &Workspace, request: &Request, target: &Target) -> Res
         }
         return Ok(is_there.then_some(BranchMove { name, from: to, to: from }));
     }
-    if request.head == Standpoint::Stays {
+    if request.head != Standpoint::GoesBack {
         return Ok(None);
     }
     workspace.actor().must_be_person("moving a branch back")?;
@@ -557,7 +627,7 @@ fn target(workspace: &Workspace, request: &Request, session: Option<&SessionId>)
         Actor::Person { .. } => paths(Scope::Everything),
         Actor::Agent { .. } | Actor::Autonomy => own(workspace, &request.paths, session)?,
     };
-    Ok(Target { held, scope, step: Step::Back, moved: None })
+    Ok(Target { held, scope, step: Step::Back, moved: None, reverted: None })
 }
 
 /// The paths that the session's attempts changed, and how it left them; when paths are named, those of them.
@@ -599,13 +669,13 @@ impl History {
             return Err(if self.steps.redo.is_some() { none.hint(hint) } else { none }.into());
         };
         let (held, plan) = self.past.swap_remove(at);
-        Ok(Target { scope: plan.undoing(), held, step: Step::Undo, moved: plan.branch })
+        Ok(Target { scope: plan.undoing(), held, step: Step::Undo, moved: plan.branch, reverted: plan.revert })
     }
 
     fn forth(mut self) -> Result<Target> {
         let none = || Refusal::usage("there is no undoing to take back in this work tree, or something was rolled back since");
         let at = self.steps.redo.ok_or_else(none)?;
         let (held, plan) = self.past.swap_remove(at);
-        Ok(Target { scope: plan.undoing(), held, step: Step::Redo, moved: plan.branch })
+        Ok(Target { scope: plan.undoing(), held, step: Step::Redo, moved: plan.branch, reverted: plan.revert })
     }
 }

@@ -9,10 +9,12 @@ use crate::{
     model::{
         checkpoint::{GateMark, GateState, Standing},
         event::Verdict,
+        holdings::agent_mark,
         id::{SessionId, TaskId},
         progress::{Finished, Piece, headway},
         record::RecordKind,
         session::active,
+        state::State,
         task::{
             Task,
             progress::{Progress, Proof},
@@ -55,6 +57,12 @@ pub(super) fn read(
     let headway = headway(pieces, elapsed);
     standing.percent = headway.map(|headway| headway.percent);
     standing.left = headway.and_then(|headway| headway.left);
+    let is_own = |state: &&State| {
+        let its = state.session.as_ref();
+        session.is_none() || its.is_some_and(|its| Some(&its.id) == session || its.parent.as_ref() == session)
+    };
+    let states = overview.logs.iter().map(|known| &known.state).filter(is_own);
+    standing.agents = states.filter_map(|state| agent_mark(state, workspace.clock().now())).collect();
     let Some(state) = known else { return Ok(standing) };
     for (gate, last) in &state.gates {
         let state = match last.verdict {

@@ -42,3 +42,29 @@ fn a_filter_of_the_person_s_own_configuration_runs_as_under_git() {
     sandbox.autonomy(["rollback", "--last", "--yes"]).ok();
     assert_eq!(sandbox.read("a.small"), "one\n");
 }
+
+#[test]
+fn many_files_of_a_filter_go_back_in_a_few_calls_of_git() {
+    let sandbox = Sandbox::new();
+    sandbox.git(["config", "--global", "filter.small.clean", "tr a-z A-Z"]);
+    sandbox.git(["config", "--global", "filter.small.smudge", "tr A-Z a-z"]);
+    sandbox.write(".gitattributes", "*.small filter=small\n");
+    let write =
+        |content: &str| (0..30).for_each(|number| sandbox.write(format!("{number}.small"), format!("{content} {number}\n")));
+    write("one");
+    sandbox.commit_all("one");
+    sandbox.autonomy(["checkpoint", "first"]).ok();
+    write("two");
+    let calls = sandbox.base().join("calls");
+    let real = sandbox.run(sandbox.program("sh").args(["-c", "command -v git"])).ok().stdout;
+    sandbox.install("git", &format!("#!/bin/sh\necho \"$*\" >>'{}'\nexec '{}' \"$@\"\n", calls.display(), real.trim()));
+    sandbox.autonomy(["rollback", "--last", "--yes"]).ok();
+    let calls = std::fs::read_to_string(calls).unwrap_or_default();
+    assert!(calls.contains("checkout-index"), "{calls}");
+    assert!(calls.lines().count() < 30, "{} calls:\n{calls}", calls.lines().count());
+    std::fs::remove_file(sandbox.base().join("bin/git")).unwrap();
+    assert_eq!(
+        (sandbox.read("0.small"), sandbox.read("29.small"), sandbox.status()),
+        ("one 0\n".into(), "one 29\n".into(), String::new())
+    );
+}

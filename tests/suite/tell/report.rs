@@ -189,6 +189,29 @@ fn a_report_begins_where_it_is_told_to() {
 }
 
 #[test]
+fn what_no_checkpoint_holds_is_named() {
+    let (story, _) = worked();
+    assert!(report(&story, None).report.uncovered.is_empty());
+    story.sandbox.write("huge.bin", vec![b'x'; 5_000_001]);
+    for inner in ["inner", "vendor/late"] {
+        story.sandbox.git(["init", "--quiet", inner]);
+        story.sandbox.write(format!("{inner}/x"), "1\n");
+        story.sandbox.git(["-C", inner, "add", "x"]);
+        story.sandbox.git(["-C", inner, "commit", "--quiet", "-m", "x"]);
+    }
+    assert!(story.sandbox.program("mkfifo").arg(story.sandbox.path("pipe")).status().expect("mkfifo runs").success());
+    let told = report(&story, None);
+    let named: Vec<String> = told.report.uncovered.iter().map(|one| format!("{}: {}", one.path, one.why)).collect();
+    insta::assert_snapshot!(named.join("\n"), @r"
+    huge.bin: untracked, and 5000001 bytes are over the cap
+    pipe: a pipe, socket or device
+    inner: another repository: only the commit that it is at is held
+    vendor/late: another repository: only the commit that it is at is held
+    ");
+    assert!(told.text.contains("## What no checkpoint holds\n\n- huge.bin: untracked"), "{}", told.text);
+}
+
+#[test]
 fn a_saved_report_is_never_overwritten() {
     let (mut story, _) = worked();
     let first = report(&story, None);

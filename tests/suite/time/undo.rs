@@ -53,3 +53,45 @@ fn what_was_written_after_a_rollback_is_a_conflict_of_its_undoing() {
     sandbox.autonomy(["rollback", "--redo", "--yes"]).ok();
     assert_eq!(sandbox.read("text"), "1\n2\nthree\n");
 }
+
+#[test]
+fn undoing_brings_back_the_very_bytes_that_git_would_not_write_again() {
+    let sandbox = Sandbox::new();
+    sandbox.git(["config", "core.autocrlf", "true"]);
+    sandbox.write("text", "one\r\ntwo\r\n");
+    sandbox.commit_all("text");
+    sandbox.autonomy(["checkpoint", "start"]).ok();
+    sandbox.write("text", "one\nthree\r\nfour\n");
+    sandbox.write("new", "lf\n");
+    let there = || {
+        assert_eq!((sandbox.read("text").as_str(), sandbox.exists("new")), ("one\r\ntwo\r\n", false));
+    };
+    let back = || {
+        assert_eq!((sandbox.read("text").as_str(), sandbox.read("new").as_str()), ("one\nthree\r\nfour\n", "lf\n"));
+    };
+    sandbox.autonomy(["rollback", "start", "--yes"]).ok();
+    there();
+    for _ in 0..2 {
+        sandbox.autonomy(["rollback", "--undo", "--yes"]).ok();
+        back();
+        sandbox.autonomy(["rollback", "--redo", "--yes"]).ok();
+        there();
+    }
+    sandbox.git(["fsck", "--strict", "--no-dangling"]);
+}
+
+#[test]
+fn what_a_rollback_put_there_and_is_ignored_since_stays_and_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("notes", "1\n");
+    sandbox.autonomy(["checkpoint", "start"]).ok();
+    std::fs::remove_file(sandbox.path("notes")).unwrap();
+    sandbox.autonomy(["rollback", "start", "--yes"]).ok();
+    std::fs::create_dir_all(sandbox.path(".git/info")).unwrap();
+    let rules = std::fs::read_to_string(sandbox.path(".git/info/exclude")).unwrap_or_default();
+    std::fs::write(sandbox.path(".git/info/exclude"), format!("{rules}/notes\n")).unwrap();
+    let said = sandbox.autonomy(["rollback", "--undo", "--dry-run"]).ok();
+    assert_eq!(said.stdout, "keep     notes  (it is ignored)\n");
+    sandbox.autonomy(["rollback", "--undo", "--yes"]).ok();
+    assert_eq!(sandbox.read("notes"), "1\n");
+}

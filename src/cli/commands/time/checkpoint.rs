@@ -1,11 +1,14 @@
-//! `autonomy checkpoint [NAME]`, and `list`, `show`, `diff` below it.
+//! `autonomy checkpoint [NAME]`, and `list`, `show`, `diff`, `prune` below it.
 
 use clap::{Args, Subcommand};
 
 use crate::{
-    cli::context::{Context, Screen},
+    cli::{
+        commands::time::prune::Prune,
+        context::{Context, Screen},
+    },
     host::Result,
-    model::{manifest::LeftOut, secret::Leak},
+    model::{checkpoint::AgentMark, manifest::LeftOut, secret::Leak},
     ops::time::checkpoint::{self, Listed},
 };
 
@@ -36,6 +39,8 @@ enum Below {
     Show(Show),
     /// Show which paths differ since a checkpoint
     Diff(Diff),
+    /// Let go of snapshots that the settings do not keep
+    Prune(Prune),
 }
 
 #[derive(Args)]
@@ -96,6 +101,7 @@ impl Checkpoint {
                 let outcome = checkpoint::show(&workspace, &checkpoint::ShowRequest { checkpoint: arguments.checkpoint })?;
                 context.say(&workspace, &outcome, |screen| show(screen, &outcome))
             }
+            Some(Below::Prune(arguments)) => arguments.run(context, &workspace),
             Some(Below::Diff(arguments)) => {
                 let request = checkpoint::DiffRequest { checkpoint: arguments.checkpoint, with: arguments.with };
                 let outcome = checkpoint::diff(&workspace, &request)?;
@@ -162,6 +168,8 @@ fn show(screen: &mut Screen, shown: &checkpoint::Shown) {
     let gates = it.standing.gates.iter().map(|mark| format!("{} {}", mark.gate, mark.state.word()));
     row("gates", list(gates.collect()));
     row("decisions", list(it.standing.decisions.iter().map(ToString::to_string).collect()));
+    let agents: Vec<String> = it.standing.agents.iter().map(AgentMark::words).collect();
+    row("agents", Some(agents.join("; ")));
     let counts = it.counts;
     row("artifacts", list(shown.changed.iter().map(|change| format!("{} {}", change.kind.letter(), change.path)).collect()));
     row("holds", Some(format!("{} paths, {} of them otherwise than HEAD", counts.paths, shown.changed_from_head)));
@@ -170,6 +178,9 @@ fn show(screen: &mut Screen, shown: &checkpoint::Shown) {
         (counts.ignored > 0).then(|| format!("{} lines of paths that git ignores, which it does not hold", counts.ignored)),
     );
     left_out(screen, &shown.left_out);
+    for repository in shown.repositories.iter().take(NAMED) {
+        screen.talk(format!("Holds the commit that {repository} was at, not what that repository holds"));
+    }
     secrets(screen, &shown.secrets);
     screen.talk(format!("Next: `autonomy checkpoint diff {0}`, or `autonomy rollback {0}`", shown.name));
 }

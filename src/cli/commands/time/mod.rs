@@ -1,4 +1,5 @@
 //! `autonomy checkpoint …` and `autonomy rollback`.
 
 pub(super) mod checkpoint;
+mod prune;
 pub(super) mod rollback;

@@ -42,6 +42,9 @@ pub(crate) struct Rollback {
     /// Move the branch back as well, to the commit that HEAD was at
     #[arg(long, conflicts_with_all = ["undo", "redo", "paths"])]
     branch: bool,
+    /// Make one commit that takes back what was committed since; the branch is not rewritten
+    #[arg(long, conflicts_with_all = ["undo", "redo", "branch"])]
+    commit: bool,
     /// Of paths that somebody else wrote since, keep what stands now
     #[arg(long, help_heading = "Conflicts", conflicts_with_all = ["theirs", "merge"])]
     ours: bool,
@@ -86,7 +89,11 @@ impl Rollback {
                     .into());
             }
         };
-        let head = if self.branch { Standpoint::GoesBack } else { Standpoint::Stays };
+        let head = match (self.branch, self.commit) {
+            (true, _) => Standpoint::GoesBack,
+            (false, true) => Standpoint::Reverts,
+            (false, false) => Standpoint::Stays,
+        };
         let paths = self.paths.into_iter().collect::<BTreeSet<_>>();
         let request = Request { to, paths, settling, head, mode: Mode::Plan };
         if self.yes {
@@ -159,6 +166,10 @@ fn plan(screen: &mut Screen, it: &Outcome) {
             branch.rescue()
         ));
     }
+    if let Some(revert) = it.plan.revert.as_ref().filter(|_| it.revert > 0) {
+        let (count, branch) = (counted(it.revert, "path"), revert.branch.trim_start_matches("refs/heads/"));
+        screen.talk(format!("One commit on {branch} makes {count} as in {}", revert.to.short()));
+    }
     screen.talk(format!("Back to {to}: {} to restore, {} to delete{}", it.restore, it.delete, rest(it)));
 }
 
@@ -198,6 +209,9 @@ fn past(screen: &mut Screen, it: &Outcome) {
             branch.rescue(),
             branch.from.short()
         ));
+    }
+    if let Some(commit) = &done.commit {
+        screen.talk(format!("Committed {}: {}", commit.short(), counted(it.revert, "path")));
     }
     for task in &done.reopened {
         screen.talk(format!("Task {task} is open again: the work that proved it is undone"));
