@@ -7,8 +7,8 @@ use crate::ops::table::Room;
 /// The headings with the commands below each, in the order they are shown.
 pub(crate) const HEADINGS: &[(Room, &str, &[&str])] = &[
     (Room::Setup, "Set up", &["init", "uninstall", "config", "trust", "verify", "doctor", "demo"]),
-    (Room::Session, "Sessions", &["session", "run", "watch", "stop", "commit", "hook"]),
-    (Room::Work, "Work", &["task", "focus", "progress", "note", "next"]),
+    (Room::Session, "Sessions", &["session", "run", "watch", "stop", "commit", "compact", "hook"]),
+    (Room::Work, "Work", &["task", "focus", "progress", "note", "memory", "next"]),
     (Room::Time, "Back in time", &["checkpoint", "rollback"]),
     (Room::Judge, "Decide", &["decide", "ask", "inbox", "answer", "gate", "guard"]),
     (Room::Tell, "Look", &["status", "statusline", "report", "context"]),

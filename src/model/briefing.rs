@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
+    compaction::capture::{next_milestones, phase, reached},
     decision::Decision,
+    event::Verdict,
     holdings::{HeldTask, Holdings, phase_words},
     id::{SessionId, TaskId},
     memory::{Note, NoteKind},
@@ -17,7 +19,7 @@ use crate::model::{
     relevance::{Kin, age, relevance},
     session::active,
     state::{Progress, State},
-    task::Task,
+    task::{Task, progress::Progress as TaskProgress},
     time::{Lapse, Timestamp},
 };
 
@@ -27,7 +29,13 @@ pub const USUAL: usize = 9_500;
 /// The smallest length that a briefing can be asked for.
 pub const LEAST: usize = 2_000;
 /// What is kept free for the lines that count what is left out.
-const RESERVE: usize = 500;
+const RESERVE: usize = 700;
+/// How many open questions are named before anything but goal and task is told.
+const URGENT: usize = 30;
+/// The most that those may take, in hundredths of the length.
+const URGENT_SHARE: usize = 45;
+/// What weighs a line over every line that only goes on from one.
+const HEADLINE: u32 = 10_000;
 
 /// What a briefing is made of.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +99,18 @@ struct Item {
     text: String,
     /// What fits less is left out first.
     weight: u32,
+    need: Need,
+}
+
+/// How much an item is needed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Before anything that is not.
+    First,
+    /// As far as there is room.
+    Room,
+    /// It goes on from the item before it, and stands only with that one.
+    Goes,
 }
 
 /// What may stand under one heading.
@@ -105,11 +125,13 @@ struct Section {
     command: String,
     /// How many there are besides the items.
     beyond: usize,
+    /// The most that items needed first may take, in hundredths.
+    first: usize,
 }
 
 impl Section {
     fn new(title: &'static str, share: usize, items: Vec<Item>) -> Self {
-        Self { title, data: None, items, share, what: "", command: String::new(), beyond: 0 }
+        Self { title, data: None, items, share, what: "", command: String::new(), beyond: 0, first: 100 }
     }
 
     fn data(mut self, label: &'static str) -> Self {
@@ -144,23 +166,25 @@ impl Section {
 #[must_use]
 pub fn choose(material: &Material<'_>, budget: usize) -> Briefing {
     let sections = sections(material, budget);
-    let mut chosen: Vec<Vec<bool>> = sections.iter().map(|section| vec![false; section.items.len()]).collect();
+    let mut chosen: Vec<Chosen> = sections.iter().map(Chosen::nothing_of).collect();
     let mut free = budget.saturating_sub(RESERVE);
-    // First everybody takes of its own share, then in order of what is left over.
-    for round in [Round::Share, Round::Rest] {
-        for (section, taken) in sections.iter().zip(&mut chosen) {
-            let share = match round {
-                Round::Share => (budget * section.share / 100).min(free),
-                Round::Rest => free,
+    for round in [Round::First, Round::Share, Round::Rest, Round::RestOfQuestions] {
+        for (section, chosen) in sections.iter().zip(&mut chosen) {
+            let room = match round {
+                Round::First => budget * section.first / 100,
+                Round::Share => (budget * section.share / 100).saturating_sub(chosen.used),
+                Round::Rest if section.first == URGENT_SHARE => 0,
+                Round::Rest | Round::RestOfQuestions => free,
             };
-            free -= fill(section, taken, share);
+            free -= fill(section, chosen, room.min(free), round);
         }
     }
     let mut briefing = Briefing::default();
-    for (section, taken) in sections.iter().zip(&chosen) {
-        let texts: Vec<&str> =
-            section.items.iter().zip(taken).filter(|(_, taken)| **taken).map(|(item, _)| item.text.as_str()).collect();
-        let missing = taken.iter().filter(|taken| !**taken).count() + section.beyond;
+    for (section, chosen) in sections.iter().zip(&chosen) {
+        let taken = |index: &usize| chosen.taken[*index];
+        let texts: Vec<&str> = (0..section.items.len()).filter(taken).map(|index| section.items[index].text.as_str()).collect();
+        let is_missing = |index: &usize| !taken(index) && section.items[*index].need != Need::Goes;
+        let missing = (0..section.items.len()).filter(is_missing).count() + section.beyond;
         if !texts.is_empty() {
             let text = texts.join("\n");
             let text = section.data.map_or_else(|| text.clone(), |label| quote::framed(label, &text));
@@ -174,23 +198,49 @@ pub fn choose(material: &Material<'_>, budget: usize) -> Briefing {
     briefing
 }
 
-#[derive(Clone, Copy)]
+/// The order in which room is given away.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Round {
+    /// To what is needed first.
+    First,
+    /// To everybody up to their share.
     Share,
+    /// What is left over, in order.
     Rest,
+    /// What is left then, to open questions: there may be more of them than of anything else.
+    RestOfQuestions,
+}
+
+/// What stands of a section.
+struct Chosen {
+    taken: Vec<bool>,
+    used: usize,
+}
+
+impl Chosen {
+    fn nothing_of(section: &Section) -> Self {
+        Self { taken: vec![false; section.items.len()], used: 0 }
+    }
 }
 
 /// Takes items while they fit into `room`, and says how much they take.
-fn fill(section: &Section, taken: &mut [bool], room: usize) -> usize {
+fn fill(section: &Section, chosen: &mut Chosen, room: usize, round: Round) -> usize {
     let mut used = 0;
     for index in section.order() {
-        let head = if taken.contains(&true) { 0 } else { section.overhead() };
-        let cost = head + length(&section.items[index].text) + 1;
-        if !taken[index] && used + cost <= room {
-            taken[index] = true;
+        let item = &section.items[index];
+        let may = match item.need {
+            Need::First => true,
+            Need::Room => round != Round::First,
+            Need::Goes => round != Round::First && index > 0 && chosen.taken[index - 1],
+        };
+        let head = if chosen.taken.contains(&true) { 0 } else { section.overhead() };
+        let cost = head + length(&item.text) + 1;
+        if may && !chosen.taken[index] && used + cost <= room {
+            chosen.taken[index] = true;
             used += cost;
         }
     }
+    chosen.used += used;
     used
 }
 
@@ -199,39 +249,42 @@ fn sections(material: &Material<'_>, budget: usize) -> Vec<Section> {
     let view = View { material, current: material.task, budget };
     let mut all = vec![
         Section::new("Goal", 25, view.goal()).counted("constraints", "autonomy session status"),
-        Section::new("Session", 15, view.session()),
+        Section::new("Session", 5, view.session()),
     ];
     if material.detail == Detail::Here {
         all.push(
-            Section::new("Current focus", 25, view.focus())
+            Section::new("Current focus", 9, view.focus())
                 .data("the task at hand, from files")
                 .counted("lines about the task", view.show()),
         );
     }
-    let open = holdings.open_questions(now);
     let answered = holdings.answered_questions(now);
     all.extend([
-        Section::new("Open questions", 10, open.into_iter().map(|question| view.question(question)).collect())
+        Section { first: URGENT_SHARE, ..Section::new("Open questions", 5, view.questions()) }
             .data("questions that wait for a person")
             .counted("open questions", "autonomy inbox"),
-        Section::new("Answers", 10, answered.into_iter().map(|question| view.answer(question)).collect())
+        Section::new("Answers", 3, answered.into_iter().map(|question| view.answer(question)).collect())
             .data("what people answered")
             .counted("answers", "autonomy inbox --all"),
-        Section::new("Decisions in force", 15, holdings.decisions_in_force().into_iter().map(|one| view.decision(one)).collect())
+        Section::new("Decisions in force", 6, view.decisions())
             .data("decisions, from files")
             .counted("decisions", "ls .claude/decisions"),
-        Section::new("Notes", 10, holdings.notes.iter().map(|note| view.note(note)).collect())
-            .data("notes, from files")
-            .counted("notes", "ls .claude/memory"),
-        Section::new("What people wrote into the session's pages", 10, view.theirs())
+        Section::new("Preferences", 3, view.preferences())
+            .data("how people like things done, from files")
+            .counted("preferences", "autonomy memory list --type preference"),
+        Section::new("Notes", 3, view.notes()).data("notes, from files").counted("notes", "autonomy memory list"),
+        Section::new("What people wrote into the session's pages", 3, view.theirs())
             .data("text of people in pages")
             .counted("texts in pages", view.folder()),
-        Section::new("Next tasks", 5, view.next()).data("open tasks, best first").counted("open tasks", "autonomy task list"),
-        Section::new("Recent progress", 10, view.progress())
+        Section::new("Stuck tasks", 5, view.stuck())
+            .data("tasks that wait, failed or were given up for now")
+            .counted("stuck tasks", "autonomy task list"),
+        Section::new("Next tasks", 4, view.next()).data("open tasks, best first").counted("open tasks", "autonomy task list"),
+        Section::new("Recent progress", 5, view.progress())
             .data("the newest of the progress log")
             .counted("entries of progress", "autonomy progress list --all")
             .beyond(view.older()),
-        Section::new("Where things stand", 5, view.standing()),
+        Section::new("Where things stand", 3, view.standing()),
     ]);
     all
 }
@@ -254,10 +307,8 @@ impl View<'_> {
         let branch =
             self.material.branch.map_or("no branch".to_owned(), |branch| format!("branch `{}`", quote::line(branch, 100)));
         let phase = quote::line(&phase_words(&state.phase), 120);
-        vec![item(
-            format!("{}{title}: {phase}, {} of {} used, {branch}.", session.id, minutes(used.as_minutes()), session.max),
-            0,
-        )]
+        let text = format!("{}{title}: {phase}, {} of {} used, {branch}.", session.id, minutes(used.as_minutes()), session.max);
+        vec![Item { need: Need::First, ..item(text, 0) }]
     }
 
     fn folder(&self) -> String {
@@ -271,9 +322,10 @@ impl View<'_> {
 
     fn goal(&self) -> Vec<Item> {
         let Some(session) = self.material.state.and_then(|state| state.session.as_ref()) else { return Vec::new() };
-        let goal = session.goal.as_deref().map(|goal| item(quote::head(&quote::plain(goal), self.budget / 8), 1));
+        let goal = session.goal.as_deref().map(|goal| item(quote::head(&quote::plain(goal), self.budget / 6), 1));
         let constraint = |text: &String| item(format!("- Must hold: {}", quote::line(text, self.budget / 20)), 0);
-        goal.into_iter().chain(session.constraints.iter().map(constraint)).collect()
+        let all = goal.into_iter().chain(session.constraints.iter().map(constraint));
+        all.map(|item| Item { need: Need::First, ..item }).collect()
     }
 
     fn focus(&self) -> Vec<Item> {
@@ -288,23 +340,38 @@ impl View<'_> {
             lines.extend(task_lines(held, self.budget / 6));
         }
         let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-        lines.into_iter().zip((0..count).rev()).map(|(text, weight)| Item { text, weight }).collect()
+        // Focus, next action, task and status; criteria and the rest follow as far as there is room.
+        let need = |weight: u32| if count - weight <= 4 { Need::First } else { Need::Room };
+        lines.into_iter().zip((0..count).rev()).map(|(text, weight)| Item { text, weight, need: need(weight) }).collect()
     }
 
-    fn question(&self, question: &Question) -> Item {
+    fn questions(&self) -> Vec<Item> {
+        let open = self.material.holdings.open_questions(self.material.now);
+        open.into_iter().enumerate().flat_map(|(place, question)| self.question(place, question)).collect()
+    }
+
+    /// A question and what there is to know about it.
+    fn question(&self, place: usize, question: &Question) -> Vec<Item> {
         let blocks = self.current.is_some_and(|id| question.blocks.contains(id));
         let mut text = format!("- {} (`{}`, {})", quote::line(&question.title, 200), question.id, question.urgency.word());
         if blocks {
             text.push_str(", blocks the current task");
         }
-        if let Some(context) = &question.context {
-            text.push_str(&format!("\n  {}", quote::line(context, 300)));
-        }
+        let is_urgent = blocks || place < URGENT;
+        let need = if is_urgent { Need::First } else { Need::Room };
+        let mut items = vec![Item { need, ..item(text, if is_urgent { 3 * HEADLINE } else { HEADLINE }) }];
+        let mut more = Vec::new();
+        more.extend(question.context.as_ref().map(|context| format!("  {}", quote::line(context, 300))));
         if let Some(default) = &question.default {
             let from = question.deadline.map_or(String::new(), |deadline| format!(" from {} on", deadline.second()));
-            text.push_str(&format!("\n  Without an answer{from}: {}", quote::line(default, 200)));
+            more.push(format!("  Without an answer{from}: {}", quote::line(default, 200)));
         }
-        item(text, u32::from(blocks))
+        if !more.is_empty() {
+            // Of those that are named first it is told before others are named, in their order.
+            let weight = if is_urgent { 2 * HEADLINE } else { 0 };
+            items.push(Item { need: Need::Goes, ..item(more.join("\n"), weight + u32::from(blocks)) });
+        }
+        items
     }
 
     fn answer(&self, question: &Question) -> Item {
@@ -316,31 +383,83 @@ impl View<'_> {
         item(text, relevance(age(then, self.material.now), kin.unwrap_or(Kin::None), 0))
     }
 
-    fn decision(&self, decision: &Decision) -> Item {
+    /// The newest first of all, the others by how close they are to the work at hand.
+    fn decisions(&self) -> Vec<Item> {
+        let in_force = self.material.holdings.decisions_in_force();
+        let items = in_force.into_iter().enumerate().flat_map(|(place, decision)| {
+            let mut items = self.decision(decision);
+            items[0].weight += if place == 0 { HEADLINE } else { 0 };
+            items
+        });
+        items.collect()
+    }
+
+    /// A decision, and why it was taken.
+    fn decision(&self, decision: &Decision) -> Vec<Item> {
         let mut text = format!("- {}", quote::line(&decision.title, 160));
-        for part in [&decision.choice, &decision.reason].into_iter().flatten() {
-            text.push_str(&format!(": {}", quote::line(part, 240)));
+        if let Some(choice) = &decision.choice {
+            text.push_str(&format!(": {}", quote::line(choice, 240)));
         }
         text.push_str(&format!(" (`{}`)", decision.id));
         let kin = self.kin(decision.task.as_ref(), decision.session.as_ref());
-        item(text, relevance(age(decision.created, self.material.now), kin, 0))
+        let weight = relevance(age(decision.created, self.material.now), kin, 0);
+        let mut items = vec![item(text, HEADLINE + weight)];
+        if let Some(reason) = &decision.reason {
+            items.push(Item { need: Need::Goes, ..item(format!("  {}", quote::line(reason, 240)), weight) });
+        }
+        items
+    }
+
+    fn notes(&self) -> Vec<Item> {
+        self.noted(|kind| kind != NoteKind::Preference)
+    }
+
+    fn preferences(&self) -> Vec<Item> {
+        self.noted(|kind| kind == NoteKind::Preference)
+    }
+
+    fn noted(&self, fits: fn(NoteKind) -> bool) -> Vec<Item> {
+        let now = self.material.now;
+        let held = self.material.holdings.notes.iter();
+        let mut notes: Vec<&Note> = held.filter(|note| fits(note.kind) && note.holds_at(now)).collect();
+        notes.sort_by_key(|note| std::cmp::Reverse((note.created, &note.id)));
+        notes.into_iter().map(|note| self.note(note)).collect()
     }
 
     fn note(&self, note: &Note) -> Item {
         let kin = self.kin(note.task.as_ref(), note.session.as_ref());
-        // How somebody likes things done holds for every task.
-        let relations = u32::from(note.kind == NoteKind::Preference) * 2;
-        let label = match note.kind {
-            NoteKind::Note => "",
-            NoteKind::Preference => "Preference: ",
+        let label = match (note.kind, &note.key) {
+            (NoteKind::Note | NoteKind::Preference, None) => String::new(),
+            (NoteKind::Note | NoteKind::Preference, Some(key)) => format!("{}: ", quote::line(key, 100)),
+            (kind, None) => format!("{}: ", kind.word()),
+            (kind, Some(key)) => format!("{} {}: ", kind.word(), quote::line(key, 100)),
         };
-        let text = format!("- {label}{} (`{}`)", quote::line(&note.text, 500), note.id);
-        item(text, relevance(age(note.created, self.material.now), kin, relations))
+        let text = format!("- {label}{}", quote::line(&note.text, 500));
+        item(text, relevance(age(note.created, self.material.now), kin, 0))
     }
 
+    /// What people wrote into a page: its beginning, and the rest.
     fn theirs(&self) -> Vec<Item> {
-        let cap = self.budget / 8;
-        self.material.theirs.iter().map(|(page, text)| item(format!("{page}:\n{}", quote::head(text.trim(), cap)), 0)).collect()
+        let mut items = Vec::new();
+        for (page, text) in self.material.theirs {
+            let text = text.trim();
+            let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+            items.push(item(format!("{page}:\n{}", quote::head(first, self.budget / 40)), HEADLINE));
+            if !rest.trim().is_empty() {
+                items.push(Item { need: Need::Goes, ..item(quote::head(rest, self.budget / 8), 0) });
+            }
+        }
+        items
+    }
+
+    fn stuck(&self) -> Vec<Item> {
+        let is_stuck = |held: &&HeldTask| held.progress != TaskProgress::Started && Some(&held.task.id) != self.current;
+        let stuck = self.material.holdings.under_way().into_iter().filter(is_stuck);
+        let line = |held: &HeldTask| {
+            let standing = quote::line(&held.progress.to_string(), 160);
+            item(format!("- {} (`{}`): {standing}", quote::line(&held.task.title, 160), held.task.id), 0)
+        };
+        stuck.map(line).collect()
     }
 
     fn next(&self) -> Vec<Item> {
@@ -362,19 +481,42 @@ impl View<'_> {
         self.material.state.map_or(0, |state| state.progress.count - state.progress.entries.len() as u64)
     }
 
+    /// What is not green first, then the last checkpoint and compaction.
     fn standing(&self) -> Vec<Item> {
         let Some(state) = self.material.state else { return Vec::new() };
         let mut lines = Vec::new();
+        for (name, gate) in &state.gates {
+            let weight = if gate.verdict == Verdict::Green { 0 } else { 3 };
+            lines.push(item(format!("- Gate `{name}`: {} at {}.", gate.verdict.word(), gate.at.second()), weight));
+        }
         if let Some(taken) = state.checkpoints.entries.back()
             && let Some(name) = &taken.name
         {
-            lines
-                .push(format!("- Last checkpoint: `{name}`, {}; `autonomy checkpoint diff {name}` compares.", taken.at.second()));
+            let words =
+                format!("- Last checkpoint: `{name}`, {}; `autonomy checkpoint diff {name}` compares.", taken.at.second());
+            lines.push(item(words, 2));
         }
-        for (name, gate) in &state.gates {
-            lines.push(format!("- Gate `{name}`: {} at {}.", gate.verdict.word(), gate.at.second()));
+        if let Some(last) = &state.compaction {
+            let holdings = self.material.holdings;
+            let names = |all: Vec<&HeldTask>| -> String {
+                let all: Vec<&str> = all.iter().rev().take(3).map(|held| held.task.title.as_str()).collect();
+                if all.is_empty() { "none".to_owned() } else { quote::line(&all.join(", "), 160) }
+            };
+            let next = next_milestones(holdings).into_iter().take(3).rev().collect();
+            lines.push(item(
+                format!(
+                    "- Compaction {} was sealed at {}: `autonomy compact show` tells what it keeps. Phase: {}. Milestones reached: {}; \
+                     next: {}.",
+                    last.number,
+                    last.at.second(),
+                    phase(state, holdings),
+                    names(reached(holdings)),
+                    names(next),
+                ),
+                1,
+            ));
         }
-        lines.into_iter().map(|text| item(text, 0)).collect()
+        lines
     }
 
     fn is_here(&self, session: Option<&SessionId>) -> bool {
@@ -403,7 +545,7 @@ impl View<'_> {
 }
 
 fn item(text: impl Into<String>, weight: u32) -> Item {
-    Item { text: text.into(), weight }
+    Item { text: text.into(), weight, need: Need::Room }
 }
 
 fn minutes(minutes: u64) -> String {

@@ -12,6 +12,7 @@ use crate::model::{
     actor::Actor,
     change::Change,
     checkpoint::CheckpointKind,
+    compaction::Cause,
     figure::Figure,
     guard,
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, NoteId, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
@@ -305,6 +306,23 @@ pub enum Fact {
         file: String,
         /// The digest of its bytes.
         bytes: Digest,
+    },
+    /// Everything that was known was sealed, because an agent's memory is about to be cut, or was.
+    #[serde(rename = "compaction.sealed")]
+    CompactionSealed {
+        /// Its number in the session, from 1.
+        compaction: u32,
+        /// Why.
+        cause: Cause,
+        /// The checkpoint that was taken before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checkpoint: Option<CheckpointName>,
+    },
+    /// What was sealed was handed back.
+    #[serde(rename = "compaction.restored")]
+    CompactionRestored {
+        /// Its number in the session.
+        compaction: u32,
     },
     /// A task was added.
     #[serde(rename = "task.added")]

@@ -91,7 +91,8 @@ impl SessionPage {
     #[must_use]
     pub fn changed_by(self, fact: &Fact) -> bool {
         match fact {
-            Fact::SessionStarted { .. } => true,
+            // What people wrote into a page is kept whenever the page is rendered, and a compaction loses none of it.
+            Fact::SessionStarted { .. } | Fact::CompactionSealed { .. } => true,
             Fact::SessionPaused { .. } | Fact::SessionResumed {} | Fact::SessionEnded { .. } => {
                 matches!(self, Self::Readme | Self::Summary | Self::Current)
             }
@@ -122,6 +123,7 @@ impl SessionPage {
             | Fact::NoteAdded { .. }
             | Fact::FileSealed { .. }
             | Fact::CheckpointPruned { .. }
+            | Fact::CompactionRestored { .. }
             | Fact::IntentFormed { .. }
             | Fact::ChangeSeen { .. }
             | Fact::RunStopAsked {}

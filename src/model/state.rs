@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::state::entry::{
-    Focus, GateState, KEPT, Named, Newest, Phase, Progress, RecordState, Rolled, Run, Session, Spent, Step, Taken, TaskStage,
-    TaskState, Tested,
+    Compacted, Focus, GateState, KEPT, Named, Newest, Phase, Progress, RecordState, Rolled, Run, Session, Spent, Step, Taken,
+    TaskStage, TaskState, Tested,
 };
 use crate::model::{
     event::{Event, FORMAT, Fact, TIMED_OUT, Verdict, genesis},
@@ -52,6 +52,8 @@ pub struct State {
     pub records: BTreeMap<String, RecordState>,
     /// Files of the session's folder that were written once and for all.
     pub sealed: BTreeMap<String, Digest>,
+    /// The last compaction.
+    pub compaction: Option<Compacted>,
     /// Decisions.
     pub decisions: Newest<Named<DecisionId>>,
     /// Questions asked.
@@ -116,6 +118,7 @@ impl State {
             tasks: BTreeMap::new(),
             records: BTreeMap::new(),
             sealed: BTreeMap::new(),
+            compaction: None,
             decisions: Newest::default(),
             questions: Newest::default(),
             answers: 0,
@@ -288,6 +291,14 @@ impl State {
             }
             Fact::FileSealed { file, bytes } => {
                 self.sealed.insert(file.clone(), bytes.clone());
+            }
+            Fact::CompactionSealed { compaction, cause, .. } => {
+                self.compaction = Some(Compacted { number: *compaction, cause: *cause, at, restored: None });
+            }
+            Fact::CompactionRestored { compaction } => {
+                if let Some(last) = self.compaction.as_mut().filter(|last| last.number == *compaction) {
+                    last.restored = Some(at);
+                }
             }
             Fact::TaskAdded { task, .. } => {
                 self.task(task, at, TaskStage::Open);

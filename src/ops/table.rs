@@ -125,6 +125,10 @@ pub const VERBS: &[Verb] = verbs! {
     "verify": Setup, Write, Anyone, setup::verify::verify;
     "doctor": Setup, Read, Anyone, setup::doctor::doctor;
     "commit": Session, Write, Anyone, session::commit::commit;
+    "compact pre": Session, Write, Anyone, session::compaction::before;
+    "compact post": Session, Write, Anyone, session::compaction::after;
+    "compact show": Session, Read, Anyone, session::compaction::show;
+    "compact drill": Session, Read, Anyone, session::compaction::drill;
     "session bind": Session, Write, Anyone, session::bind::bind;
     "session diff": Session, Read, Anyone, session::diff::diff;
     "session end": Session, Write, Anyone, session::end::end;
@@ -155,6 +159,11 @@ pub const VERBS: &[Verb] = verbs! {
     "progress add": Work, Write, Anyone, work::progress::add;
     "progress list": Work, Read, Anyone, work::progress::list;
     "note": Work, Write, Anyone, work::note::add;
+    "memory store": Work, Write, Anyone, work::memory::store;
+    "memory get": Work, Read, Anyone, work::memory::get;
+    "memory list": Work, Read, Anyone, work::memory::list;
+    "memory search": Work, Read, Anyone, work::memory::search;
+    "memory forget": Work, Write, Anyone, work::memory::forget;
     "next": Work, Read, Anyone, work::next::next;
     "decide": Judge, Write, Anyone, judge::decide::decide;
     "ask": Judge, Write, Anyone, judge::ask::ask;
@@ -164,6 +173,9 @@ pub const VERBS: &[Verb] = verbs! {
     "statusline": Tell, Read, Anyone, tell::statusline::statusline;
     "report": Tell, Write, Anyone, tell::report::report;
     "context brief": Tell, Read, Anyone, tell::briefing::brief;
+    "context add": Tell, Write, Anyone, tell::context::add;
+    "context get": Tell, Read, Anyone, tell::context::get;
+    "context list": Tell, Read, Anyone, tell::context::list;
     "gate list": Judge, Read, Anyone, judge::gate::list;
     "guard path": Judge, Read, Anyone, judge::guard::path;
     "guard command": Judge, Read, Anyone, judge::guard::command;

@@ -50,8 +50,24 @@ use crate::{
 };
 
 /// The verbs of this program that an agent may use.
-pub const VERBS: [&str; 9] =
-    ["decide", "ask", "note", "next", "progress add", "task show", "task list", "task add", "context brief"];
+pub const VERBS: [&str; 16] = [
+    "decide",
+    "ask",
+    "note",
+    "next",
+    "progress add",
+    "task show",
+    "task list",
+    "task add",
+    "context brief",
+    "context add",
+    "context get",
+    "context list",
+    "memory store",
+    "memory get",
+    "memory list",
+    "memory search",
+];
 
 /// How long leftovers of an attempt that nobody watched may take to end.
 const GRACE: std::time::Duration = process::GRACE;

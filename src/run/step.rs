@@ -27,6 +27,7 @@ use crate::{
     model::{
         agent::{self, Outcome, Signal},
         change::{Change, TreePath},
+        compaction::{Cause, Fullness},
         event::{Fact, Verdict},
         id::{AgentName, ClientId, GateName, Oid, RunId, StepId, TaskId},
         plan::{
@@ -42,7 +43,10 @@ use crate::{
     },
     ops::{
         judge::gate,
-        session::stop::heed,
+        session::{
+            compaction::{before, before_in},
+            stop::heed,
+        },
         setup::in_force::{self, GateInForce},
         tell::prompt,
         work::{board::Board, task::start::ask_first},
@@ -287,6 +291,8 @@ impl<'a, 't> Stage<'a, 't> {
         };
         let (transaction, tell, stop, step) = (&mut self.transaction, &mut self.tell, self.stop, work.step);
         let mut pace = Pace::from(workspace.clock().now());
+        let window = u64::from(workspace.settings()?.session.context.get());
+        let mut fullness = Fullness::default();
         self.agent.attempt(&attempt, &mut |signal| {
             match signal {
                 Signal::Started(mark) => {
@@ -309,7 +315,13 @@ impl<'a, 't> Stage<'a, 't> {
                     heed(transaction, stop)?;
                     pace.keep(transaction, Some(work.task));
                 }
-                Signal::Client(_) | Signal::Usage(_) => {}
+                Signal::Usage(usage) => {
+                    if fullness.reaches(usage.total().tokens(), window) {
+                        transaction.tick();
+                        seal_ahead(transaction);
+                    }
+                }
+                Signal::Client(_) => {}
             }
             Ok(())
         })
@@ -423,4 +435,12 @@ pub(in crate::run) fn shared(own: &BTreeSet<TreePath>, dirty: &BTreeSet<TreePath
 /// Whether an error says that the same may succeed later without any change.
 pub(in crate::run) fn may_pass(refusal: &Refusal) -> bool {
     refusal.code == Code::Conflict && refusal.retryable
+}
+
+/// Seals everything while an agent whose context is almost full works on; what comes in the way stops nobody.
+fn seal_ahead(transaction: &mut Transaction<'_>) {
+    let request = before::Request { cause: Cause::Proactive, transcript: None };
+    if let Err(error) = before_in(transaction, &request) {
+        transaction.workspace().notice(format!("what is known was not sealed: {error}"));
+    }
 }

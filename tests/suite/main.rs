@@ -8,6 +8,7 @@
 mod agents;
 mod bad_input;
 mod client;
+mod compaction;
 mod demo;
 mod doctor;
 mod example;

@@ -2,6 +2,7 @@
 
 mod endings;
 mod figures;
+mod fullness;
 mod hooks;
 mod milestones;
 mod parking;

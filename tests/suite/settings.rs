@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::sandbox::Sandbox;
 
 /// The keys, each with the file whose tests show what it does.
-const SHOWN: [(&str, &str); 41] = [
+const SHOWN: [(&str, &str); 42] = [
     ("agents.<name>.allow", "src/run/agent/tests.rs"),
     ("agents.<name>.arguments", "src/run/agent/tests.rs"),
     ("agents.<name>.driver", "tests/suite/run.rs"),
@@ -42,6 +42,7 @@ const SHOWN: [(&str, &str); 41] = [
     ("run.steps_without_progress", "tests/suite/settings.rs"),
     ("run.uncontained", "tests/suite/run.rs"),
     ("secrets.allow", "tests/suite/secrets.rs"),
+    ("session.context", "tests/suite/run/fullness.rs"),
     ("session.timeout", "tests/suite/session/mod.rs"),
     ("snapshot.max_file", "tests/suite/settings.rs"),
     ("snapshot.max_new_files", "tests/suite/settings.rs"),

@@ -23,6 +23,7 @@ use autonomy::{
 use crate::sandbox::Sandbox;
 
 mod briefing;
+mod drill;
 mod pages;
 mod report;
 mod status;

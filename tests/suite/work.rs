@@ -8,6 +8,7 @@ use crate::sandbox::{Output, Sandbox};
 
 mod judge;
 mod list;
+mod memory;
 mod milestones;
 mod tasks;
 mod verify;

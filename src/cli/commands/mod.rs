@@ -61,6 +61,9 @@ enum Command {
     Verify(setup::verify::Verify),
     /// Commit the state of the session
     Commit(session::commit::Commit),
+    /// Keep what is known across the cut of an agent's memory: seal, hand back, show, measure
+    #[command(subcommand)]
+    Compact(session::compact::Compact),
     /// Show everything on one screen
     Status,
     /// Print one line for the foot of an agent client's screen
@@ -81,6 +84,9 @@ enum Command {
     Progress(work::progress::Progress),
     /// Remember something across sessions
     Note(work::note::Note),
+    /// What should be known next time, under keys: store, get, list, search, forget
+    #[command(subcommand)]
+    Memory(work::memory::Memory),
     /// What to do next, best first
     Next(work::next::Next),
     /// Record a decision
@@ -122,6 +128,7 @@ impl Command {
             Self::Stop => session::stop::run(context),
             Self::Verify(command) => command.run(context),
             Self::Commit(command) => command.run(context),
+            Self::Compact(command) => command.run(context),
             Self::Status => tell::status::run(context),
             Self::Statusline => tell::statusline::run(context),
             Self::Report(command) => command.run(context),
@@ -130,6 +137,7 @@ impl Command {
             Self::Focus(command) => command.run(context),
             Self::Progress(command) => command.run(context),
             Self::Note(command) => command.run(context),
+            Self::Memory(command) => command.run(context),
             Self::Next(command) => command.run(context),
             Self::Decide(command) => command.run(context),
             Self::Ask(command) => command.run(context),

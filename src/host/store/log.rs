@@ -348,7 +348,13 @@ fn keep_again(folded: &Folded, size: usize) -> u64 {
 }
 
 fn program() -> String {
-    concat!(env!("CARGO_PKG_VERSION"), "/1").to_owned()
+    concat!(env!("CARGO_PKG_VERSION"), "/2").to_owned()
+}
+
+/// How many bytes the log in `directory` has.
+#[must_use]
+pub fn size(directory: &Path) -> u64 {
+    fs::metadata(layout::log(directory)).map_or(0, |found| found.len())
 }
 
 /// The kept fold and its size in bytes, when it was kept by this program and the log still has the line that it ends with.

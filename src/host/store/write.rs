@@ -105,6 +105,24 @@ pub fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
+/// Whether nothing lies in `directory`, or it is not there yet.
+///
+/// # Errors
+/// Fails when it cannot be read, and when it is no directory.
+pub fn is_empty(directory: &Path) -> Result<bool> {
+    match fs::read_dir(directory) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error).doing("list", directory),
+    }
+}
+
+/// How many bytes the file at `path` has; none when there is no plain file.
+#[must_use]
+pub fn size_of(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.len())
+}
+
 /// Reads a file of at most `cap` bytes; none when it is not there.
 ///
 /// # Errors

@@ -247,6 +247,8 @@ pub enum Automatic {
 pub struct Session {
     /// A session in which nothing happened for this long is marked as timed out.
     pub timeout: Lapse,
+    /// How many tokens an agent's context takes: when 80 % of it are used, everything that is known is sealed.
+    pub context: NonZeroU32,
 }
 
 /// `[snapshot]`
@@ -374,7 +376,7 @@ impl Default for Checkpoints {
 
 impl Default for Session {
     fn default() -> Self {
-        Self { timeout: Lapse::hours(24) }
+        Self { timeout: Lapse::hours(24), context: count(200_000) }
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     actor::Actor,
     checkpoint::CheckpointKind,
+    compaction::Cause,
     event::{Continues, SessionOutcome, Verdict},
     figure::Figure,
     id::{CheckpointName, ClientId, Digest, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
@@ -219,6 +220,19 @@ pub struct Taken {
     pub summary: Option<String>,
     /// The task it belongs to.
     pub task: Option<TaskId>,
+}
+
+/// A compaction of an agent's memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compacted {
+    /// Its number in the session.
+    pub number: u32,
+    /// Why everything was sealed.
+    pub cause: Cause,
+    /// When it was sealed.
+    pub at: Timestamp,
+    /// When it was handed back, last.
+    pub restored: Option<Timestamp>,
 }
 
 /// The last answer of a gate.

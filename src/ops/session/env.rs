@@ -1,4 +1,4 @@
-//! `session env`: the variables that name a session for shells and for the programs started in them.
+//! `session env`: the variables that name a session, and what it is at, for shells and for the programs started in them.
 //!
 //! A program cannot set variables of the shell that started it; whoever asks for them has the shell carry out the lines.
 
@@ -6,8 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{Result, store::pages, workspace::Workspace},
-    model::id::SessionId,
+    host::{
+        Result,
+        store::{holdings, overview::Overview, pages},
+        workspace::Workspace,
+    },
+    model::{compaction::capture, id::SessionId, record::RecordKind},
     ops::session::status::none_is_live,
 };
 
@@ -31,6 +35,12 @@ pub struct Outcome {
 /// Refuses where none is live.
 pub fn env(workspace: &Workspace, _request: &Request) -> Result<Outcome> {
     let session = workspace.belongs_to()?.ok_or_else(none_is_live)?;
-    let variables = pages::variables(workspace.root(), &session)?.map(|(name, value)| (name.to_owned(), value)).into();
+    let mut variables: Vec<(String, String)> =
+        pages::variables(workspace.root(), &session)?.map(|(name, value)| (name.to_owned(), value)).into();
+    let overview = Overview::read(workspace)?;
+    if let Some(known) = overview.session(&session) {
+        let (holdings, _) = holdings::read(workspace, &overview, &[RecordKind::Task])?;
+        variables.push(("CURRENT_PHASE".to_owned(), capture::phase(&known.state, &holdings)));
+    }
     Ok(Outcome { session, variables })
 }

@@ -3,6 +3,7 @@
 pub mod bind;
 pub mod client;
 pub mod commit;
+pub mod compaction;
 pub mod diff;
 pub mod end;
 pub mod env;

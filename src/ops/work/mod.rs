@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod focus;
+pub mod memory;
 pub mod next;
 pub mod note;
 pub mod progress;

@@ -2,6 +2,7 @@
 
 mod bind;
 pub(crate) mod commit;
+pub(crate) mod compact;
 mod diff;
 mod end;
 mod env;

@@ -1,6 +1,7 @@
 //! Tasks and working memory.
 
 pub(crate) mod focus;
+pub(crate) mod memory;
 pub(crate) mod next;
 pub(crate) mod note;
 pub(crate) mod progress;
