@@ -24,6 +24,7 @@ use crate::{
         },
         session::{
             client,
+            compaction::before::KEEP,
             steer::{self, Begun, Steered},
         },
         setup,
@@ -56,17 +57,6 @@ const CLIENT: &str = "claude-code";
 
 /// The most characters of a path that are kept.
 const MAX_PATH: usize = 1_000;
-
-/// What steers the summary of a compaction: what no log of ours has.
-const KEEP: &str = "\
-Everything that `autonomy` knows is handed back after the compaction: goal, constraints, tasks, decisions, questions, notes,
-progress. Do not spend the summary on those. Keep what only this conversation knows:
-- what was tried and did not work, and why;
-- the exact names, paths, commands, error messages and figures that the next step needs;
-- what was found out about the code and is written down nowhere;
-- what the person asked for in their own words, and what they ruled out;
-- the very next step.
-";
 
 /// Answers one call: `named` is the event as the command line names it, `payload` what the client hands over.
 #[must_use]

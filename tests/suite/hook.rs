@@ -229,6 +229,8 @@ fn before_a_compaction_a_checkpoint_is_taken_and_the_summary_is_steered() {
         words: Some("auto".to_owned()),
     };
     assert!(facts(&sandbox).contains(&told));
+    let sealed = facts(&sandbox).into_iter().filter(|fact| matches!(fact, Fact::CompactionSealed { compaction: 1, .. })).count();
+    assert_eq!(sealed, 1, "everything that is known is sealed");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::{
     model::{
         briefing::{Detail, USUAL},
         checkpoint::CheckpointKind,
+        compaction::Cause,
         event::{Fact, TIMED_OUT},
         holdings::current_task,
         id::{ClientId, SessionId},
@@ -28,7 +29,10 @@ use crate::{
         time::Lapse,
     },
     ops::{
-        session::start,
+        session::{
+            compaction::{before, before_in},
+            start,
+        },
         tell::{briefing, scene::Scene},
         time::checkpoint::{self, Asking, Due},
     },
@@ -145,26 +149,27 @@ fn snapshot(transaction: &mut Transaction<'_>, summary: &str) -> Result<()> {
     if is_driven(transaction) {
         return Ok(());
     }
-    let asking = asking(transaction.state(), CheckpointKind::Edge, "", summary);
+    let asking = asking(transaction.state(), summary);
     checkpoint::take_changed(transaction, asking).map(drop)
 }
 
-fn asking(state: &State, kind: CheckpointKind, title: &str, summary: &str) -> Asking {
-    let (title, summary) = (title.to_owned(), summary.to_owned());
-    Asking { kind, title, summary, task: current_task(state).cloned(), reached: Vec::new() }
+fn asking(state: &State, summary: &str) -> Asking {
+    let (title, summary, task) = (String::new(), summary.to_owned(), current_task(state).cloned());
+    Asking { kind: CheckpointKind::Edge, title, summary, task, reached: Vec::new() }
 }
 
-/// The context is about to be compacted: it is written down, and a checkpoint is taken.
+/// The context is about to be compacted: it is written down, a checkpoint is taken, and everything that is known is sealed.
 ///
 /// # Errors
 /// As [`turn_begins`].
 pub fn before_compaction(workspace: &Workspace, client: Option<&ClientId>, told: Fact) -> Result<()> {
     let mut transaction = Transaction::open(workspace)?;
+    let is_asked_for = matches!(&told, Fact::ClientTold { words: Some(words), .. } if words == "manual");
     if transaction.session().is_some() {
         join(&mut transaction, client, &[told])?;
     }
-    let asking = asking(transaction.state(), CheckpointKind::Compaction, "compaction", "before the context was compacted");
-    checkpoint::take(&mut transaction, asking).map(drop)
+    let cause = if is_asked_for { Cause::Manual } else { Cause::Auto };
+    before_in(&mut transaction, &before::Request { cause, transcript: None }).map(drop)
 }
 
 /// A conversation begins or goes on: it joins the live session, and the shells that it starts know the session by the

@@ -34,8 +34,8 @@ use crate::{
 
 /// What an agent client's summary should keep, because no log of ours has it.
 pub const KEEP: &str = "\
-Do not spend the summary on goal, constraints, tasks, decisions, questions, notes and progress: they are handed back afterwards.
-Keep what only this conversation knows:
+Everything that `autonomy` knows is handed back after the compaction: goal, constraints, tasks, decisions, questions, notes,
+progress. Do not spend the summary on those. Keep what only this conversation knows:
 - what was tried and did not work, and why;
 - the exact names, paths, commands, error messages and figures that the next step needs;
 - what was found out about the code and is written down nowhere;
