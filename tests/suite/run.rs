@@ -24,7 +24,7 @@ use crate::sandbox::Sandbox;
 
 /// A repository with one gate of the person's own, an agent that plays `recording`, and `tasks`.
 fn stage(recording: &str, tasks: &[&str]) -> Sandbox {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::new().apart();
     let file = sandbox.base().join("recording.yaml");
     std::fs::write(&file, recording).unwrap();
     settle_on(&sandbox, &format!("driver = \"replay\"\narguments = [{:?}]\n", file.to_string_lossy()), tasks);
@@ -33,7 +33,7 @@ fn stage(recording: &str, tasks: &[&str]) -> Sandbox {
 
 /// The same with a program of the test's own as the agent; `more` are further lines of its profile.
 fn stage_program(driver: &str, script: &str, more: &str, tasks: &[&str]) -> Sandbox {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::new().apart();
     sandbox.install("own-agent", script);
     settle_on(&sandbox, &format!("driver = \"{driver}\"\nprogram = \"own-agent\"\n{more}"), tasks);
     sandbox

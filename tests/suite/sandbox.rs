@@ -34,6 +34,8 @@ pub(crate) struct Sandbox {
     binary: PathBuf,
     variables: BTreeMap<OsString, OsString>,
     commands: AtomicU64,
+    /// What is added to the number of each command to get its seed.
+    seed: u64,
     unprivileged: bool,
 }
 
@@ -79,7 +81,7 @@ impl Sandbox {
         set("GIT_TERMINAL_PROMPT", OsStr::new("0"));
         set("GIT_EDITOR", OsStr::new("true"));
         let binary = PathBuf::from(env!("CARGO_BIN_EXE_autonomy"));
-        Self { work: base.join("work"), root, binary, variables, commands: AtomicU64::new(0), unprivileged: false }
+        Self { work: base.join("work"), root, binary, variables, commands: AtomicU64::new(0), seed: 0, unprivileged: false }
     }
 
     /// A repository with one commit on `main`.
@@ -108,6 +110,14 @@ impl Sandbox {
     /// The same machine with one more variable in its environment.
     pub(crate) fn with(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.variables.insert(name.into(), value.as_ref().to_owned());
+        self
+    }
+
+    /// The same machine with ids that no other test gets: processes are known by the id of their step, and a run ends all that
+    /// carry its own.
+    pub(crate) fn apart(mut self) -> Self {
+        static APART: AtomicU64 = AtomicU64::new(1);
+        self.seed = APART.fetch_add(1, Ordering::Relaxed) << 20;
         self
     }
 
@@ -158,7 +168,7 @@ impl Sandbox {
         let seconds = moment.as_second();
         let mut command = Command::new(program);
         command.current_dir(&self.work).env_clear().stdin(Stdio::null());
-        command.env("AUTONOMY_CLOCK", moment.to_string()).env("AUTONOMY_SEED", number.to_string());
+        command.env("AUTONOMY_CLOCK", moment.to_string()).env("AUTONOMY_SEED", (self.seed + number).to_string());
         command.env("GIT_AUTHOR_DATE", format!("{seconds} +0000")).env("GIT_COMMITTER_DATE", format!("{seconds} +0000"));
         command.envs(&self.variables);
         if self.unprivileged {
