@@ -197,10 +197,13 @@ impl Change {
                         .into());
                 }
                 path.parent().map_or(Ok(()), write::make_directory)?;
+                path.parent().into_iter().for_each(write::sweep);
                 write::replace(path, text.as_bytes(), Durability::Synced)?;
                 if text.starts_with("#!") { write::make_executable(path) } else { Ok(()) }
             }
             Home::WorkTree(path) => {
+                // One that died while it wrote this file left its draft beside it.
+                write::inside(workspace.root(), path)?.parent().into_iter().for_each(write::sweep);
                 if read(workspace, path)? != self.before {
                     return Err(Refusal::conflict(format!("`{path}` was changed in the meantime")).retryable().into());
                 }
