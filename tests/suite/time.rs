@@ -30,6 +30,22 @@ use autonomy::{
 
 use crate::sandbox::Sandbox;
 
+/// A checkpoint on the first commit, with staged, unstaged and untracked work; two commits later.
+fn two_commits_later() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "staged\n");
+    sandbox.git(["add", "file"]);
+    sandbox.write("file", "unstaged\n");
+    sandbox.write("new", "1\n");
+    sandbox.autonomy(["checkpoint", "start"]).ok();
+    sandbox.write("more", "1\n");
+    sandbox.commit_all("all of it");
+    sandbox.write("file", "later\n");
+    sandbox.commit_all("later");
+    sandbox.write("file", "latest\n");
+    sandbox
+}
+
 /// The library's view of the sandbox, a second after its last command.
 fn workspace(sandbox: &Sandbox) -> Workspace {
     let home = sandbox.base().join("home");

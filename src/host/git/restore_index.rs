@@ -14,10 +14,12 @@ use crate::{
             batch::Batch,
             diff::{ReadTree, differences},
             entries::{Mark, Tracked},
-            hash, oid, raw_oid,
+            hash,
+            index::Times,
+            oid, raw_oid,
             restore::{Site, Stands, index_path},
             snapshot::Snapshot,
-            stat::Stat,
+            stat::{Recorded, Stat},
             stat_cache::entry,
             trees::Trees,
         },
@@ -108,8 +110,14 @@ impl Repository {
             if !found.is_same(&place.tracked) {
                 return Ok(None);
             }
-            let times = plan.with(Action::Restore).map(|entry| fresh_times(found, place, &entry.path));
-            Ok(Some(times.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect()))
+            let mut times = Times::new();
+            for Entry { path, .. } in plan.with(Action::Restore) {
+                let Some(at) = found.find(path.as_bytes()) else { continue };
+                let indexed = found.get(at);
+                let stat = fresh_times(place, path, (indexed.mode, indexed.oid), found.recorded(at))?;
+                times.extend(stat.map(|stat| (at, stat)));
+            }
+            Ok(Some(times))
         };
         if is_staged_as_it_was && self.retime_index(&mut fresh)? {
             return Ok(Vec::new());
@@ -256,30 +264,27 @@ fn fresh(place: &Site<'_>, path: &TreePath, wanted: &Side) -> Result<IndexEntry>
     }
 }
 
-/// The number of an entry and the times of the file that was restored, when that holds the same.
-fn fresh_times(tracked: &Tracked, place: &Site<'_>, path: &TreePath) -> Result<Option<(usize, Stat)>> {
-    let Some(stat) = place.settled.get(path) else { return Ok(None) };
-    let Some(at) = tracked.find(path.as_bytes()).filter(|at| !stat.is_that_of(tracked.recorded(*at))) else { return Ok(None) };
-    let entry = tracked.get(at);
-    Ok(match place.stands(path, Mode::from_bits(entry.mode)) {
-        Ok(Stands::Recorded(side, stat)) if (side.mode.bits(), raw_oid(&side.oid)?) == (entry.mode, entry.oid) => {
-            Some((at, stat))
-        }
+/// The times of the file that was restored, where an entry of this mode and blob has others and the file holds the same.
+fn fresh_times(
+    place: &Site<'_>,
+    path: &TreePath,
+    (mode, oid): (u32, git2::Oid),
+    recorded: impl Into<Recorded>,
+) -> Result<Option<Stat>> {
+    if place.settled.get(path).is_none_or(|stat| stat.is_that_of(recorded)) {
+        return Ok(None);
+    }
+    Ok(match place.stands(path, Mode::from_bits(mode)) {
+        Ok(Stands::Recorded(side, stat)) if (side.mode.bits(), raw_oid(&side.oid)?) == (mode, oid) => Some(stat),
         _ => None,
     })
 }
 
-/// Gives an entry the times of the file that was restored, when that holds the same.
 fn refresh(index: &mut Index, place: &Site<'_>, path: &TreePath) -> Result<()> {
-    let Some(stat) = place.settled.get(path) else { return Ok(()) };
-    let Some(found) = index.get_path(index_path(path), 0).filter(|found| !stat.is_that_of(found)) else { return Ok(()) };
-    match place.stands(path, Mode::from_bits(found.mode)) {
-        Ok(Stands::Recorded(side, stat)) if (side.mode.bits(), raw_oid(&side.oid)?) == (found.mode, found.id) => {
-            let fresh = entry(found.path.clone(), &stat, found.mode, found.id);
-            add(index, &IndexEntry { flags: found.flags, flags_extended: found.flags_extended, ..fresh })
-        }
-        _ => Ok(()),
-    }
+    let Some(found) = index.get_path(index_path(path), 0) else { return Ok(()) };
+    let Some(stat) = fresh_times(place, path, (found.mode, found.id), &found)? else { return Ok(()) };
+    let fresh = entry(found.path, &stat, found.mode, found.id);
+    add(index, &IndexEntry { flags: found.flags, flags_extended: found.flags_extended, ..fresh })
 }
 
 fn add(index: &mut Index, entry: &IndexEntry) -> Result<()> {

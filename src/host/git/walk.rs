@@ -153,29 +153,28 @@ struct Walk<'a> {
     told: Option<&'a Told>,
     /// Directories that are not looked at on the way.
     known: Option<&'a Parts>,
-    found: Collected,
+    keep: Keep,
+    /// One for each thread.
+    found: Vec<Mutex<Yield>>,
     failed: Mutex<Option<Error>>,
     /// How many new files are looked for at the most, and how many were seen.
     most: usize,
     seen: AtomicUsize,
 }
 
-/// Where what is found is put.
-enum Collected {
-    /// All in one, one for each thread.
-    Whole(Vec<Mutex<Findings>>),
+/// How what is found is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    Together,
     /// By directory.
-    Parts(Mutex<Vec<(Vec<u8>, Part)>>),
+    Apart,
 }
 
-impl Collected {
-    fn whole() -> Self {
-        Self::Whole((0..rayon::current_num_threads()).map(|_| Mutex::default()).collect())
-    }
-
-    fn parts() -> Self {
-        Self::Parts(Mutex::default())
-    }
+/// What one thread has found.
+#[derive(Default)]
+struct Yield {
+    together: Findings,
+    apart: Vec<(Vec<u8>, Part)>,
 }
 
 impl<'a> Walk<'a> {
@@ -184,15 +183,16 @@ impl<'a> Walk<'a> {
         tracked: &'a Tracked,
         ground: &'a Ground,
         told: Option<&'a Told>,
-        found: Collected,
+        keep: Keep,
     ) -> Result<Self> {
         let top = repository.root();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = |path: &Path| rustix::fs::open(path, flags, Permissions::empty());
         let root = open(top).map_err(std::io::Error::from).doing("open", top)?;
         let environment = &repository.environment;
+        let found = (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect();
         let (failed, seen) = (Mutex::default(), AtomicUsize::default());
-        Ok(Self { tracked, root, top, environment, ground, told, known: None, found, failed, most: usize::MAX, seen })
+        Ok(Self { tracked, root, top, environment, ground, told, known: None, keep, found, failed, most: usize::MAX, seen })
     }
 }
 
@@ -244,9 +244,9 @@ pub(in crate::host::git) fn walk_at_most(
     most: usize,
 ) -> Result<Findings> {
     let ground = Ground::of(repository, environment)?;
-    let walk = Walk { most, ..Walk::new(repository, tracked, &ground, None, Collected::whole())? };
+    let walk = Walk { most, ..Walk::new(repository, tracked, &ground, None, Keep::Together)? };
     walk_top(&walk);
-    whole(repository, tracked, &ground, walk.all()?.into_iter(), also)
+    whole(repository, tracked, &ground, std::iter::once(walk.finish()?.together), also)
 }
 
 /// Walks the work tree and keeps apart what is found in each directory. `told` hears of each directory before it is read.
@@ -256,9 +256,9 @@ pub(in crate::host::git) fn walk_in_parts(
     ground: &Ground,
     told: Option<&Told>,
 ) -> Result<Parts> {
-    let walk = Walk::new(repository, tracked, ground, told, Collected::parts())?;
+    let walk = Walk::new(repository, tracked, ground, told, Keep::Apart)?;
     walk_top(&walk);
-    Ok(walk.parts()?.into_iter().collect())
+    Ok(walk.finish()?.apart.into_iter().collect())
 }
 
 fn walk_top(walk: &Walk<'_>) {
@@ -289,7 +289,7 @@ pub(in crate::host::git) fn walk_again(
             parts.remove(&path);
         }
     }
-    let walk = Walk { known: Some(parts), ..Walk::new(repository, tracked, ground, Some(told), Collected::parts())? };
+    let walk = Walk { known: Some(parts), ..Walk::new(repository, tracked, ground, Some(told), Keep::Apart)? };
     let again = parts.iter().filter(|(path, part)| part.found.holds_repository || heard.changed.contains(*path));
     rayon::scope(|scope| {
         for (path, part) in again {
@@ -301,7 +301,7 @@ pub(in crate::host::git) fn walk_again(
             Place { path, entries, rules: part.rules.clone(), within: part.within, walk: &walk }.enter_by(scope);
         }
     });
-    let found = walk.parts()?;
+    let found = walk.finish()?.apart;
     parts.extend(found);
     Ok(())
 }
@@ -318,7 +318,7 @@ pub(in crate::host::git) fn whole(
     parts.for_each(|part| found.take(part));
     if !also.is_empty() {
         for path in also {
-            include(Walk::new(repository, tracked, ground, None, Collected::whole())?, path, &mut found)?;
+            include(Walk::new(repository, tracked, ground, None, Keep::Together)?, path, &mut found)?;
         }
     }
     found.sort();
@@ -337,8 +337,7 @@ fn include(walk: Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()> 
     let entries = walk.tracked.below(&prefix, 0..walk.tracked.len());
     let place = Place { path: prefix, entries, rules: Rules::default(), within, walk: &walk };
     rayon::scope(|scope| place.enter(scope));
-    let mut more = Findings::default();
-    walk.all()?.into_iter().for_each(|found| more.take(found));
+    let more = walk.finish()?.together;
     found.ignored.retain(|listed| !listed.path().is_some_and(|listed| listed.is_below(path)));
     let known: HashSet<&[u8]> = found.new.iter().map(|new| &*new.path).collect();
     let new: Vec<New> = more.new.into_iter().filter(|new| !known.contains(&*new.path)).collect();
@@ -349,28 +348,15 @@ fn include(walk: Walk<'_>, path: &TreePath, found: &mut Findings) -> Result<()> 
 }
 
 impl Walk<'_> {
-    /// What was found, in no order.
-    fn all(self) -> Result<Vec<Findings>> {
-        let Self { found, failed, .. } = self;
-        let inner = |found: Mutex<Findings>| found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let all = match found {
-            Collected::Whole(threads) => threads.into_iter().map(inner).collect(),
-            Collected::Parts(parts) => {
-                let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-                parts.into_iter().map(|(_, part)| part.found).collect()
-            }
-        };
-        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(all), Err)
-    }
-
-    /// What was found, by directory; nothing where it was not kept apart.
-    fn parts(self) -> Result<Vec<(Vec<u8>, Part)>> {
-        let Self { found, failed, .. } = self;
-        let parts = match found {
-            Collected::Whole(_) => Vec::new(),
-            Collected::Parts(parts) => parts.into_inner().unwrap_or_else(PoisonError::into_inner),
-        };
-        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(parts), Err)
+    /// What all threads have found, in no order.
+    fn finish(self) -> Result<Yield> {
+        let mut all = Yield::default();
+        for own in self.found {
+            let Yield { together, apart } = own.into_inner().unwrap_or_else(PoisonError::into_inner);
+            all.together.take(together);
+            all.apart.extend(apart);
+        }
+        self.failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(all), Err)
     }
 }
 
@@ -415,17 +401,15 @@ impl<'a> Place<'a> {
                 walk.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             }
         };
-        match &walk.found {
-            Collected::Whole(threads) => {
-                let own = &threads[rayon::current_thread_index().unwrap_or(0)];
-                // Held while the directory is read: a thread reads one at a time.
-                visit(&mut own.lock().unwrap_or_else(PoisonError::into_inner));
-            }
-            Collected::Parts(parts) => {
+        let own = &walk.found[rayon::current_thread_index().unwrap_or(0)];
+        let own = || own.lock().unwrap_or_else(PoisonError::into_inner);
+        match walk.keep {
+            // Held while the directory is read: a thread reads one at a time.
+            Keep::Together => visit(&mut own().together),
+            Keep::Apart => {
                 let mut found = Findings::default();
                 visit(&mut found);
-                let part = (self.name().to_owned(), Part { within: self.within, rules: self.rules, found });
-                parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+                own().apart.push((self.name().to_owned(), Part { within: self.within, rules: self.rules, found }));
             }
         }
     }

@@ -6,7 +6,7 @@
 use crate::{
     host::{
         Doing as _, Result, failpoint,
-        git::{Repository, Snapshot, Tag, Words},
+        git::{Repository, SideCommit, Snapshot, Tag, Words},
         store::{layout::Private, lock::CloneLock, overview::Overview},
         workspace::Workspace,
     },
@@ -121,22 +121,27 @@ pub fn prepare(
         tag: checkpoint.name.as_ref().map(CheckpointName::as_str),
         files: &files,
     })?;
-    let object = side.tag.clone().unwrap_or_else(|| side.commit.clone());
-    let pending = pending_ref(&side.commit);
-    pin(workspace, &pending, &object)?;
+    pinned(workspace, checkpoint, side, evidence, reference)
+}
+
+/// Pins what was written until its ref is there, and says what is to be logged of it.
+fn pinned(workspace: &Workspace, checkpoint: Checkpoint, side: SideCommit, evidence: Oid, reference: String) -> Result<Prepared> {
+    let SideCommit { commit, tag } = side;
+    let object = tag.unwrap_or_else(|| commit.clone());
+    pin(workspace, &pending_ref(&commit), &object)?;
     failpoint::reach("snapshot.pinned").doing("take a snapshot of", workspace.root())?;
     let fact = Fact::CheckpointMade {
         name: checkpoint.name.clone(),
         reference: reference.clone(),
         object: object.clone(),
-        commit: side.commit.clone(),
+        commit: commit.clone(),
         tree: checkpoint.tree.clone(),
         evidence: evidence.clone(),
-        reason: asked.kind,
+        reason: checkpoint.kind,
         summary: Some(checkpoint.summary.clone()),
         task: checkpoint.task.clone(),
     };
-    Ok(Prepared { checkpoint, commit: side.commit, evidence, reference, object, fact })
+    Ok(Prepared { checkpoint, commit, evidence, reference, object, fact })
 }
 
 /// Writes a snapshot that is there already once more, as a checkpoint with a tag: what it holds stays the same.
@@ -152,21 +157,8 @@ pub fn prepare_again(workspace: &Workspace, _lock: &CloneLock, at: Timestamp, sn
     let checkpoint = Checkpoint { summary, name: Some(name.clone()), kind, task, standing, ..taken };
     let signature = git.committer_or_own(workspace.environment(), at)?;
     let side = git.retell(snapshot, &checkpoint.to_message(), &signature, name.as_str())?;
-    let object = side.tag.clone().unwrap_or_else(|| side.commit.clone());
-    pin(workspace, &pending_ref(&side.commit), &object)?;
     let evidence = git.tree_outside_claude_of(&side.commit)?;
-    let fact = Fact::CheckpointMade {
-        name: checkpoint.name.clone(),
-        reference: reference.clone(),
-        object: object.clone(),
-        commit: side.commit.clone(),
-        tree: checkpoint.tree.clone(),
-        evidence: evidence.clone(),
-        reason: kind,
-        summary: Some(checkpoint.summary.clone()),
-        task: checkpoint.task.clone(),
-    };
-    Ok(Prepared { checkpoint, commit: side.commit, evidence, reference, object, fact })
+    pinned(workspace, checkpoint, side, evidence, reference)
 }
 
 /// A name that no tag has.

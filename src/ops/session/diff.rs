@@ -26,19 +26,13 @@ use crate::{
     },
 };
 
+pub use crate::ops::session::known::Request;
+
 /// How many commits are named.
 const NAMED: usize = 200;
 
 /// The largest file whose tests are counted, in bytes.
 const MAX_SOURCE: u64 = 4 << 20;
-
-/// Which session.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Request {
-    /// Its name, a unique part of it, or its title; the one that the command belongs to when not said.
-    pub session: Option<String>,
-}
 
 /// What differs.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

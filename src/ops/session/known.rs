@@ -28,6 +28,14 @@ use crate::{
     ops::session::status::none_is_live,
 };
 
+/// Which session.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Request {
+    /// Its name, a unique part of it, or its title; the one that the command belongs to when not said.
+    pub session: Option<String>,
+}
+
 /// Where a session lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "snake_case")]

@@ -20,13 +20,7 @@ use crate::{
     },
 };
 
-/// Which session.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Request {
-    /// Its name, a unique part of it, or its title; the one that the command belongs to when not said.
-    pub session: Option<String>,
-}
+pub use crate::ops::session::known::Request;
 
 /// A session.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

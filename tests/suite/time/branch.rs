@@ -1,22 +1,6 @@
 //! HEAD stays unless asked; a branch that goes back keeps its old tip, and undoing brings it back.
 
-use crate::sandbox::Sandbox;
-
-/// A checkpoint on the first commit, with staged and unstaged work; two commits later.
-fn ground() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.write("file", "staged\n");
-    sandbox.git(["add", "file"]);
-    sandbox.write("file", "unstaged\n");
-    sandbox.write("new", "1\n");
-    sandbox.autonomy(["checkpoint", "start"]).ok();
-    sandbox.write("more", "1\n");
-    sandbox.commit_all("all of it");
-    sandbox.write("file", "later\n");
-    sandbox.commit_all("later");
-    sandbox.write("file", "latest\n");
-    sandbox
-}
+use crate::{sandbox::Sandbox, time::two_commits_later as ground};
 
 #[test]
 fn head_stays_and_staged_and_unstaged_work_come_back() {

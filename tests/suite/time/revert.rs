@@ -2,23 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use crate::sandbox::Sandbox;
-
-/// A checkpoint on the first commit, with staged, unstaged and untracked work; two commits later.
-fn ground() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.write("file", "staged\n");
-    sandbox.git(["add", "file"]);
-    sandbox.write("file", "unstaged\n");
-    sandbox.write("new", "1\n");
-    sandbox.autonomy(["checkpoint", "start"]).ok();
-    sandbox.write("more", "1\n");
-    sandbox.commit_all("all of it");
-    sandbox.write("file", "later\n");
-    sandbox.commit_all("later");
-    sandbox.write("file", "latest\n");
-    sandbox
-}
+use crate::{sandbox::Sandbox, time::two_commits_later as ground};
 
 fn hook(sandbox: &Sandbox, script: &str) {
     let path = sandbox.path(".git/hooks/pre-commit");

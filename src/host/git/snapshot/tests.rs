@@ -222,8 +222,8 @@ fn a_directory_is_taken_in_although_it_is_ignored() {
     assert_eq!(paths, [".claude/sessions/s/README.md", ".claude/sessions/s/journal/x.yaml"]);
 }
 
-#[test]
-fn after_a_copy_of_the_clone_files_are_hashed_once() {
+/// A repository with many files, and a copy of it with all times.
+fn copied() -> (Fixture, std::path::PathBuf) {
     let fixture = base();
     for number in 0..80 {
         fixture.write(&format!("many/{number}"), format!("{number}\n"));
@@ -232,6 +232,12 @@ fn after_a_copy_of_the_clone_files_are_hashed_once() {
     fixture.git(&["commit", "-q", "-m", "Many"]);
     let copied = fixture.root().join("../copy");
     assert!(Command::new("cp").arg("-a").arg(fixture.root()).arg(&copied).status().unwrap().success());
+    (fixture, copied)
+}
+
+#[test]
+fn after_a_copy_of_the_clone_files_are_hashed_once() {
+    let (fixture, copied) = copied();
     crate::host::clock::Clock::sleep(std::time::Duration::from_millis(30));
     let copy = Repository::open(&copied.canonicalize().unwrap(), &fixture.environment()).unwrap();
     let known = || {
@@ -287,14 +293,7 @@ fn what_the_repository_has_is_not_written_again() {
 
 #[test]
 fn a_copied_clone_writes_no_more_than_the_first_one() {
-    let fixture = base();
-    for number in 0..80 {
-        fixture.write(&format!("many/{number}"), format!("{number}\n"));
-    }
-    fixture.git(&["add", "-A"]);
-    fixture.git(&["commit", "-q", "-m", "Many"]);
-    let copied = fixture.root().join("../copy");
-    assert!(Command::new("cp").arg("-a").arg(fixture.root()).arg(&copied).status().unwrap().success());
+    let (fixture, copied) = copied();
     let copy = Repository::open(&copied.canonicalize().unwrap(), &fixture.environment()).unwrap();
     for number in 0..2 {
         let before = packed(&fixture, "../copy");
