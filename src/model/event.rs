@@ -1,7 +1,9 @@
 //! Everything that can happen, one enum; one event is one line of a log.
 //!
 //! The line is a JSON object after `--- `, which makes the log a stream of YAML documents that git and grep see line by
-//! line. This file knows the line's form and nothing of files.
+//! line. Its form is `line`'s matter; nothing here knows of files.
+
+mod line;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,6 @@ use crate::model::{
     guard,
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, NoteId, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
     intent::{Intent, Settlement},
-    refusal::Refusal,
     time::{Lapse, Timestamp},
     turn::Continued,
 };
@@ -33,8 +34,6 @@ pub const TIMED_OUT: &str = "timed out";
 
 /// What every line starts with.
 pub const MARK: &str = "--- ";
-
-const END: &str = ",\"end\":true}";
 
 /// One thing that happened, in its place in the chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,65 +52,10 @@ pub struct Event {
     pub end: bool,
 }
 
-/// The parts of a line around the fact.
-#[derive(Deserialize)]
-struct Envelope {
-    seq: u64,
-    at: Timestamp,
-    actor: Actor,
-    prev: Digest,
-    #[serde(default)]
-    end: bool,
-}
-
-impl Event {
-    /// The line without its newline.
-    ///
-    /// # Errors
-    /// Refuses an event over [`MAX_EVENT`] bytes.
-    pub fn line(&self) -> Result<String, Refusal> {
-        let fact = json(&self.fact)?;
-        let actor = json(&self.actor)?;
-        let inner = fact.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
-        let tail = if self.end { END } else { "}" };
-        let line = format!(
-            "{MARK}{{\"seq\":{},\"at\":\"{}\",\"actor\":{actor},{inner},\"prev\":\"{}\"{tail}",
-            self.seq, self.at, self.prev
-        );
-        if line.len() > MAX_EVENT {
-            return Err(Refusal::usage(format!("an event of {} bytes is over the {MAX_EVENT} that one may have", line.len()))
-                .hint("put the text into a file and name the file"));
-        }
-        Ok(line)
-    }
-
-    /// Reads a line.
-    ///
-    /// # Errors
-    /// Refuses what is not an event; `what` of the message says where the reading stopped.
-    pub fn parse(line: &str) -> Result<Self, Refusal> {
-        let text = line.strip_prefix(MARK).ok_or_else(|| Refusal::usage("an event's line starts with `--- `"))?;
-        let broken = |error: serde_json::Error| Refusal::usage(format!("not an event: {error}"));
-        let Envelope { seq, at, actor, prev, end } = serde_json::from_str(text).map_err(broken)?;
-        let fact = serde_json::from_str(text).map_err(broken)?;
-        Ok(Self { seq, at, actor, fact, prev, end })
-    }
-
-    /// Whether a line closes its command, told without parsing it.
-    #[must_use]
-    pub fn closes(line: &str) -> bool {
-        line.ends_with(END)
-    }
-}
-
 /// The hash that the first event of the log `name` continues.
 #[must_use]
 pub fn genesis(name: &str) -> Digest {
     Digest::of(format!("autonomy log {name}"))
-}
-
-fn json(value: &impl Serialize) -> Result<String, Refusal> {
-    serde_json::to_string(value).map_err(|error| Refusal::usage(format!("cannot write the event: {error}")))
 }
 
 /// How a session ended.
@@ -162,7 +106,7 @@ impl Verdict {
 
 /// What happened. Words on disk are `noun.past_participle`; fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind")]
+#[schemars(tag = "kind")]
 pub enum Fact {
     /// The clone's own log was begun.
     #[serde(rename = "clone.started")]
@@ -665,8 +609,39 @@ pub enum Fact {
         what: String,
     },
     /// Written by a later version of this program; kept as it is, and the log is not written to.
-    #[serde(other, rename = "unknown", skip_serializing)]
+    #[serde(skip)]
     Unknown,
+}
+
+impl Fact {
+    /// Whether any page of a session can show it; those that none shows are written down more often than all others.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        !matches!(
+            self,
+            Self::CloneStarted { .. }
+                | Self::ClientBound { .. }
+                | Self::TaskTested { .. }
+                | Self::NoteAdded { .. }
+                | Self::FileSealed { .. }
+                | Self::CheckpointPruned { .. }
+                | Self::CompactionRestored { .. }
+                | Self::IntentFormed { .. }
+                | Self::ChangeSeen { .. }
+                | Self::RunStopAsked {}
+                | Self::StepSpawned { .. }
+                | Self::LimitMet { .. }
+                | Self::UsageSeen { .. }
+                | Self::ToolUsed { .. }
+                | Self::SessionDriven {}
+                | Self::TurnContinued { .. }
+                | Self::ToolHeld { .. }
+                | Self::ClientTold { .. }
+                | Self::HookFailed { .. }
+                | Self::StoreMended { .. }
+                | Self::Unknown
+        )
+    }
 }
 
 #[cfg(test)]
