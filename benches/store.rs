@@ -1,7 +1,8 @@
 //! The figures of the store, as ratios to a named baseline measured in the same run, contenders in turn.
 //!
 //! `cargo bench --bench store` prints one row a figure. `AUTONOMY_BINARY` names the program to time, else the plain release
-//! build is taken; for the static one: `RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --target <host>`.
+//! build is taken; for the static one, at a fixed place in memory, so that it starts without looking up where it is:
+//! `RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" cargo build --release --target <host>`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -110,6 +111,7 @@ fn fill(repository: &Path, count: u64) {
     while log.state().seq < count {
         let facts: Vec<Fact> = (0..100).map(progress_fact).collect();
         log.append_facts(&stamp(), &facts).unwrap();
+        log.catch_up().unwrap();
     }
 }
 
@@ -175,6 +177,7 @@ fn fold(ground: &Path) {
     while log.state().seq < 100_000 {
         let facts: Vec<Fact> = (0..1_000).map(progress_fact).collect();
         log.append_facts(&stamp(), &facts).unwrap();
+        log.catch_up().unwrap();
     }
     let mut seconds: Vec<f64> = (0..7)
         .map(|_| {

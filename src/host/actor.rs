@@ -2,14 +2,10 @@
 //!
 //! What a person alone may do is decided by `model` and `ops`; this only says who it is.
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use crate::{
-    host::environment::Environment,
+    host::{environment::Environment, store::write},
     model::{actor::Actor, id::StepId},
 };
 
@@ -18,6 +14,9 @@ pub const STEP: &str = "AUTONOMY_STEP";
 
 /// The variable that names the agent profile of such an attempt.
 pub const AGENT: &str = "AUTONOMY_AGENT";
+
+/// How much of a file below `/proc` is asked for at once; few environments are larger.
+const PIECE: usize = 8 * 1024;
 
 /// Who types the command.
 #[must_use]
@@ -49,24 +48,17 @@ fn marked_ancestor() -> bool {
     let mark = format!("{STEP}=");
     let mut process = PathBuf::from("/proc/self");
     for _ in 0..64 {
-        let Some(stat) = read(&process.join("stat")) else { return false };
+        let Some(stat) = write::read_whole(&process.join("stat"), PIECE).ok() else { return false };
         let stat = String::from_utf8_lossy(&stat);
         // The name in parentheses may hold anything, so the fields are counted behind the last one.
         let parent =
             stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).and_then(|text| text.parse::<u32>().ok());
         let Some(parent) = parent.filter(|parent| *parent > 1) else { return false };
         process = PathBuf::from(format!("/proc/{parent}"));
-        let environment = read(&process.join("environ")).unwrap_or_default();
+        let environment = write::read_whole(&process.join("environ"), PIECE).unwrap_or_default();
         if environment.split(|byte| *byte == 0).any(|entry| entry.starts_with(mark.as_bytes())) {
             return true;
         }
     }
     false
-}
-
-/// A file below `/proc`, which tells no length: a large first read saves most of the calls that growing step by step takes.
-fn read(path: &Path) -> Option<Vec<u8>> {
-    let mut content = Vec::with_capacity(16 * 1024);
-    File::open(path).and_then(|mut file| file.read_to_end(&mut content)).ok()?;
-    Some(content)
 }

@@ -13,7 +13,8 @@ use crate::{
             layout::Private,
             ledger::{Ledger, Target},
             lock::CloneLock,
-            pages, record, retire, settle,
+            pages::{self, Rendered},
+            record, retire, settle,
         },
         workspace::Workspace,
     },
@@ -138,7 +139,7 @@ impl<'a> Transaction<'a> {
         exclude::ensure(workspace.common_directory())?;
         let mut transaction = Self { ledger: Ledger::begin(workspace, session, facts)? };
         record::mark_applied(&transaction.ledger)?;
-        pages::refresh(&mut transaction.ledger, facts);
+        pages::refresh(&mut transaction.ledger, facts, 0, Rendered::default());
         Ok(transaction)
     }
 
@@ -149,10 +150,20 @@ impl<'a> Transaction<'a> {
     /// Hands on what `decide` refuses; fails when the log cannot be written.
     pub fn append<T>(&mut self, decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<T> {
         record::ensure_marked(&self.ledger)?;
-        let (appended, value) = self.ledger.append(decide)?;
+        let (workspace, at, is_session) = (self.workspace(), self.at(), self.session().is_some());
+        let (mut before, mut rendered) = (0, Rendered::default());
+        let mut decide = decide;
+        let decide = |state: &State| {
+            before = state.shown;
+            decide(state)
+        };
+        let (appended, value) = self.ledger.append_while(decide, |facts| {
+            let rendering = is_session.then(|| Rendered::of(workspace, facts, at))?;
+            rendering.map(|rendering| |state: &State| rendered = rendering(state))
+        })?;
         if !appended.is_empty() {
             record::apply(&self.ledger)?;
-            pages::refresh(&mut self.ledger, &appended);
+            pages::refresh(&mut self.ledger, &appended, before, rendered);
         }
         Ok(value)
     }

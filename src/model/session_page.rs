@@ -90,6 +90,9 @@ impl SessionPage {
     /// Whether `fact` changes what it shows.
     #[must_use]
     pub fn changed_by(self, fact: &Fact) -> bool {
+        if !fact.is_shown() {
+            return false;
+        }
         match fact {
             // What people wrote into a page is kept whenever the page is rendered, and a compaction loses none of it.
             Fact::SessionStarted { .. } | Fact::CompactionSealed { .. } => true,
@@ -117,27 +120,10 @@ impl SessionPage {
             Fact::IntentSettled { .. } | Fact::GateRan { .. } | Fact::RunStarted { .. } | Fact::RunEnded { .. } => {
                 self == Self::Summary
             }
-            Fact::CloneStarted { .. }
-            | Fact::ClientBound { .. }
-            | Fact::TaskTested { .. }
-            | Fact::NoteAdded { .. }
-            | Fact::FileSealed { .. }
-            | Fact::CheckpointPruned { .. }
-            | Fact::CompactionRestored { .. }
-            | Fact::IntentFormed { .. }
-            | Fact::ChangeSeen { .. }
-            | Fact::RunStopAsked {}
-            | Fact::StepSpawned { .. }
-            | Fact::LimitMet { .. }
-            | Fact::UsageSeen { .. }
-            | Fact::ToolUsed { .. }
-            | Fact::SessionDriven {}
-            | Fact::TurnContinued { .. }
-            | Fact::ToolHeld { .. }
-            | Fact::ClientTold { .. }
-            | Fact::HookFailed { .. }
-            | Fact::StoreMended { .. }
-            | Fact::Unknown => false,
+            unshown => {
+                debug_assert!(!unshown.is_shown(), "no page was found for {unshown:?}");
+                false
+            }
         }
     }
 

@@ -34,6 +34,8 @@ pub struct State {
     pub seq: u64,
     /// The hash of the last line.
     pub tail: Digest,
+    /// The number of the last event that a page can show.
+    pub shown: u64,
     /// When the last event happened.
     pub last: Option<Timestamp>,
     /// The session; none in the clone's own log.
@@ -109,6 +111,7 @@ impl State {
             newer: false,
             seq: 0,
             tail: genesis(name),
+            shown: 0,
             last: None,
             session: None,
             phase: Phase::Active,
@@ -159,6 +162,9 @@ impl State {
         self.fold(event);
         self.seq = event.seq;
         self.tail = hash;
+        if event.fact.is_shown() {
+            self.shown = event.seq;
+        }
         self.last = Some(event.at);
         Ok(())
     }

@@ -2,7 +2,10 @@
 //!
 //! Nothing under `.claude/` is touched here; what follows from an append is put in place by `transaction`.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use crate::{
     host::{
@@ -43,6 +46,7 @@ pub struct Ledger<'a> {
     log: Log,
     actor: Actor,
     at: Timestamp,
+    work_tree: OnceLock<PathBuf>,
 }
 
 impl<'a> Ledger<'a> {
@@ -83,13 +87,13 @@ impl<'a> Ledger<'a> {
         let (actor, at) = (acting(workspace, named), workspace.clock().now());
         let stamp = Stamp { at, actor: &actor, redact: &|line| workspace.secrets().redact(line).into_owned() };
         let log = Log::create(&directory, session.as_str(), &stamp, facts)?;
-        Ok(Self { workspace, target: Target::Session(session.clone()), log, actor, at })
+        Ok(Self { workspace, target: Target::Session(session.clone()), log, actor, at, work_tree: OnceLock::new() })
     }
 
     fn over(workspace: &'a Workspace, target: Target, log: Log) -> Self {
         let person = log.state().session.as_ref().and_then(|session| session.person.clone());
         let actor = acting(workspace, person);
-        Self { workspace, target, log, actor, at: workspace.clock().now() }
+        Self { workspace, target, log, actor, at: workspace.clock().now(), work_tree: OnceLock::new() }
     }
 
     /// The fold of the log.
@@ -117,6 +121,12 @@ impl<'a> Ledger<'a> {
     #[must_use]
     pub fn workspace(&self) -> &'a Workspace {
         self.workspace
+    }
+
+    /// The top of the work tree that the session is bound to, wherever the command was typed.
+    #[must_use]
+    pub fn work_tree(&self) -> &Path {
+        self.work_tree.get_or_init(|| bound(self.log.directory(), self.workspace))
     }
 
     /// The log itself, for reading all of it.
@@ -174,26 +184,48 @@ impl<'a> Ledger<'a> {
         bytes::get(self.log.directory(), digest)
     }
 
+    /// Appends facts that no page shows, and that change no record and need no decision; the state is not brought up to
+    /// them.
+    ///
+    /// # Errors
+    /// Refuses where the session is over; fails when the log cannot be written.
+    pub fn tell(&mut self, facts: &[Fact]) -> Result<()> {
+        let workspace = self.workspace;
+        let redact = |line: &str| workspace.secrets().redact(line).into_owned();
+        self.log.append_facts(&Stamp { at: self.at, actor: &self.actor, redact: &redact }, facts)
+    }
+
     /// Decides on the newest state and appends what was decided; returns the facts that were appended. `decide` may be
     /// called again when another process was faster; it must not touch anything.
     ///
     /// # Errors
     /// Hands on what `decide` refuses; fails when the log cannot be written.
-    pub fn append<T>(&mut self, mut decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<(Vec<Fact>, T)> {
+    pub fn append<T>(&mut self, decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<(Vec<Fact>, T)> {
+        self.append_while(decide, |_| None::<fn(&State)>)
+    }
+
+    /// The same; what `meanwhile` gives for the facts is done with the new state while they go to the disk, as
+    /// [`Log::append_while`] says.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_while<T, W: FnOnce(&State)>(
+        &mut self,
+        mut decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>,
+        meanwhile: impl FnOnce(&[Fact]) -> Option<W>,
+    ) -> Result<(Vec<Fact>, T)> {
         let workspace = self.workspace;
         let redact = |line: &str| workspace.secrets().redact(line).into_owned();
         let stamp = Stamp { at: self.at, actor: &self.actor, redact: &redact };
         let is_clone = self.target == Target::Clone;
-        let mut appended = Vec::new();
-        let value = self.log.append(&stamp, |state| {
+        let decide = |state: &State| {
             let (mut facts, value) = decide(state)?;
             if is_clone && state.seq == 0 && !facts.is_empty() {
                 facts.insert(0, Fact::CloneStarted { format: FORMAT });
             }
-            appended.clone_from(&facts);
-            Ok((facts, value))
-        })?;
-        Ok((appended, value))
+            Ok((facts.clone(), (facts, value)))
+        };
+        self.log.append_while(&stamp, decide, |(facts, _)| meanwhile(facts))
     }
 
     /// Folds what other processes have appended meanwhile.
@@ -209,6 +241,13 @@ impl<'a> Ledger<'a> {
     pub fn directory(&self) -> PathBuf {
         self.log.directory().to_owned()
     }
+}
+
+/// The work tree that the session in `directory` is bound to, while there is one; else the one at hand.
+#[must_use]
+pub fn bound(directory: &Path, workspace: &Workspace) -> PathBuf {
+    let bound = Binding::read(directory).ok().flatten().map(|binding| binding.work_tree).filter(|root| root.is_dir());
+    bound.unwrap_or_else(|| workspace.root().to_owned())
 }
 
 /// Who acts, with the name of the person whose session it is.

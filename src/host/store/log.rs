@@ -1,8 +1,9 @@
 //! One log: an append-only file of events with a chain of hashes, shared by any number of processes.
 //!
 //! Appending takes the lock for microseconds: cut what a dead writer left half-written, fold what others added, decide,
-//! write all lines at once, release, sync, and only then say that it happened. Reading needs no lock. What the events
-//! mean for files and refs is not known here.
+//! write all lines at once, release, sync, and only then say that it happened. Facts that nothing is decided on need no
+//! fold: the log's last line is all that they continue. Reading needs no lock. What the events mean for files and refs is
+//! not known here.
 
 use std::{
     collections::BTreeSet,
@@ -41,6 +42,9 @@ const KEEP_AFTER: u64 = 4 * 1024;
 /// From how many bytes on lines are parsed side by side.
 const PARALLEL: usize = 256 * 1024;
 
+/// How many bytes of a log are asked for at once.
+const LITTLE: usize = 8 * 1024;
+
 /// An opened log with the fold of what has been read of it.
 #[derive(Debug)]
 pub struct Log {
@@ -48,11 +52,25 @@ pub struct Log {
     path: PathBuf,
     file: File,
     folded: Folded,
+    tip: Tip,
     /// From how many folded bytes on the fold is kept again.
     keep_at: u64,
     poisoned: bool,
     /// Whether the file could be opened for reading only.
     reading: bool,
+}
+
+/// Where the log ends, as far as it is known; all that a line has to know that continues it.
+#[derive(Clone, Debug)]
+struct Tip {
+    /// How many bytes of the log come before.
+    offset: u64,
+    /// The number of the last event before.
+    seq: u64,
+    /// The hash of its line.
+    tail: Digest,
+    /// Whether nothing may follow it.
+    ended: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,6 +87,22 @@ struct Folded {
 impl Folded {
     fn fresh(name: &str) -> Self {
         Self { program: program(), offset: 0, last_line: 0, state: State::empty(name) }
+    }
+
+    fn tip(&self) -> Tip {
+        Tip { offset: self.offset, seq: self.state.seq, tail: self.state.tail.clone(), ended: self.state.is_ended() }
+    }
+}
+
+impl Tip {
+    /// Goes on to the last line of the whole commands `fresh`, the only one of them that is read.
+    fn pass(&mut self, fresh: &[u8], path: &Path) -> Result<()> {
+        let Some(lines) = fresh.strip_suffix(b"\n") else { return Ok(()) };
+        let start = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let (event, tail, _) = parse(path, &split(path, &lines[start..])?)?.remove(0);
+        let ended = matches!(event.fact, Fact::SessionEnded { .. });
+        *self = Self { offset: self.offset + fresh.len() as u64, seq: event.seq, tail, ended };
+        Ok(())
     }
 }
 
@@ -105,7 +139,8 @@ impl Log {
             return Err(Refusal::conflict(format!("there is a log `{}` already", path.display())).retryable().into());
         }
         write::make_directory(directory)?;
-        let lines = lines(&State::empty(name), stamp, facts.to_vec())?;
+        let start = State::empty(name);
+        let lines = lines(start.seq, start.tail, stamp, facts.to_vec())?;
         failpoint::reach("log.create").doing("begin the log", &path)?;
         write::replace(&path, &lines, Durability::Synced)?;
         failpoint::reach("log.created").doing("begin the log", &path)?;
@@ -136,7 +171,8 @@ impl Log {
         let path = layout::log(directory);
         let (folded, size) = kept_fold(directory, &file).unwrap_or_else(|| (Folded::fresh(name), 0));
         let keep_at = keep_again(&folded, size);
-        let mut log = Self { directory: directory.to_owned(), path, file, folded, keep_at, poisoned: false, reading: false };
+        let (directory, tip) = (directory.to_owned(), folded.tip());
+        let mut log = Self { directory, path, file, folded, tip, keep_at, poisoned: false, reading: false };
         log.catch_up()?;
         Ok(log)
     }
@@ -169,30 +205,31 @@ impl Log {
     /// # Errors
     /// Hands on what `decide` refuses; fails when the log cannot be written. After a failed sync nobody knows whether it
     /// happened: the error says so, and this value takes no more writes.
-    pub fn append<T>(&mut self, stamp: &Stamp<'_>, mut decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<T> {
-        if self.poisoned {
-            return Err(unknown_outcome(&self.path));
-        }
+    pub fn append<T>(&mut self, stamp: &Stamp<'_>, decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>) -> Result<T> {
+        self.append_while(stamp, decide, |_| None::<fn(&State)>)
+    }
+
+    /// The same; what `meanwhile` gives for the value is done with the new state while the lines go to the disk. It must
+    /// not touch anything either, for it is not sure yet that it happened.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_while<T, W: FnOnce(&State)>(
+        &mut self,
+        stamp: &Stamp<'_>,
+        mut decide: impl FnMut(&State) -> Result<(Vec<Fact>, T)>,
+        meanwhile: impl FnOnce(&T) -> Option<W>,
+    ) -> Result<T> {
         let (mut facts, mut value) = decide(&self.folded.state)?;
         if facts.is_empty() {
             return Ok(value);
         }
-        if self.reading {
-            // A log that may only be read is opened for reading; this says why it cannot be written.
-            self.file = File::options().read(true).append(true).open(&self.path).doing("append to the log", &self.path)?;
-            self.reading = false;
-        }
+        self.make_writable()?;
         let decided_at = self.folded.offset;
         // What others write is folded while they hold the lock, so that little of it is left to do under our own.
         let (file, path, folded) = (&self.file, &self.path, &mut self.folded);
         let lock = LogLock::take_after(file, path, &mut || fold_fresh(folded, file, path).map(drop))?;
-        // Whoever held the lock may have retired the log: then this handle is of a file that nobody reads any more.
-        let here = self.file.metadata().doing("look at the log", &self.path)?;
-        if !fs::metadata(&self.path).is_ok_and(|found| found.ino() == here.ino()) {
-            return Err(Refusal::conflict(format!("the log `{}` was closed by another process", self.path.display()))
-                .retryable()
-                .into());
-        }
+        self.is_in_place()?;
         let torn = fold_fresh(&mut self.folded, &self.file, &self.path)?;
         if !torn.is_empty() {
             self.set_aside(&torn, self.folded.offset)?;
@@ -204,31 +241,104 @@ impl Log {
             }
         }
         self.folded.state.may_write()?;
-        let lines = lines(&self.folded.state, stamp, facts)?;
-        let start = self.folded.offset;
-        if let Err(error) = write_whole(&self.file, &lines) {
-            // Readers cut an unfinished tail themselves; taking it back here only spares them the work.
-            self.file.set_len(start).ok();
-            return Err(error).doing("append to the log", &self.path);
-        }
+        self.tip = self.folded.tip();
+        let lines = self.write(stamp, facts)?;
         drop(lock);
-        if let Err(error) = failpoint::reach("log.sync").and_then(|()| self.file.sync_data()) {
-            self.poisoned = true;
-            return Err(Error::at("make sure that the log is on the disk", &self.path, error)
-                .hint("whether it happened is unknown; `autonomy verify` tells"));
+        match meanwhile(&value) {
+            None => {
+                let synced = sync(&self.file);
+                self.is_durable(synced)?;
+                fold_into(&mut self.folded, &self.path, &lines)?;
+            }
+            Some(work) => {
+                fold_into(&mut self.folded, &self.path, &lines)?;
+                let (file, state) = (&self.file, &self.folded.state);
+                let synced = std::thread::scope(|scope| {
+                    let started = std::thread::Builder::new().spawn_scoped(scope, || sync(file));
+                    work(state);
+                    // A thread that did not start, or did not end, has synced nothing.
+                    started.ok().and_then(|sync| sync.join().ok()).unwrap_or_else(|| sync(file))
+                });
+                self.is_durable(synced)?;
+            }
         }
-        failpoint::reach("log.synced").doing("append to the log", &self.path)?;
-        self.fold(&lines)?;
+        self.tip = self.folded.tip();
         self.keep_fold();
         Ok(value)
     }
 
-    /// Appends facts that need no decision.
+    /// Appends facts that need no decision, durably. The fold is not brought up to them: [`Self::catch_up`] does that.
     ///
     /// # Errors
     /// As [`Self::append`].
     pub fn append_facts(&mut self, stamp: &Stamp<'_>, facts: &[Fact]) -> Result<()> {
-        self.append(stamp, |_| Ok((facts.to_vec(), ())))
+        if facts.is_empty() {
+            return Ok(());
+        }
+        self.make_writable()?;
+        self.folded.state.may_write()?;
+        let lock = LogLock::take(&self.file, &self.path)?;
+        self.is_in_place()?;
+        if self.tip.offset < self.folded.offset {
+            self.tip = self.folded.tip();
+        }
+        let mut fresh = Self::read_from(&self.file, &self.path, self.tip.offset)?;
+        let torn = fresh.split_off(whole_length(&fresh));
+        self.tip.pass(&fresh, &self.path)?;
+        if !torn.is_empty() {
+            self.set_aside(&torn, self.tip.offset)?;
+        }
+        if self.tip.ended {
+            fold_fresh(&mut self.folded, &self.file, &self.path)?;
+            self.folded.state.may_write()?;
+        }
+        let lines = self.write(stamp, facts.to_vec())?;
+        drop(lock);
+        let synced = sync(&self.file);
+        self.is_durable(synced)?;
+        self.tip.pass(&lines, &self.path)
+    }
+
+    /// Opens a log for writing that may only be read, which says why it cannot be written.
+    fn make_writable(&mut self) -> Result<()> {
+        if self.poisoned {
+            return Err(unknown_outcome(&self.path));
+        }
+        if self.reading {
+            self.file = File::options().read(true).append(true).open(&self.path).doing("append to the log", &self.path)?;
+            self.reading = false;
+        }
+        Ok(())
+    }
+
+    /// Whoever held the lock may have retired the log: then this handle is of a file that nobody reads any more.
+    fn is_in_place(&self) -> Result<()> {
+        let here = self.file.metadata().doing("look at the log", &self.path)?;
+        if fs::metadata(&self.path).is_ok_and(|found| found.ino() == here.ino()) {
+            return Ok(());
+        }
+        Err(Refusal::conflict(format!("the log `{}` was closed by another process", self.path.display())).retryable().into())
+    }
+
+    /// Writes the lines that continue the tip, whole or not at all; the lock is held.
+    fn write(&self, stamp: &Stamp<'_>, facts: Vec<Fact>) -> Result<Vec<u8>> {
+        let lines = lines(self.tip.seq, self.tip.tail.clone(), stamp, facts)?;
+        if let Err(error) = write_whole(&self.file, &lines) {
+            // Readers cut an unfinished tail themselves; taking it back here only spares them the work.
+            self.file.set_len(self.tip.offset).ok();
+            return Err(error).doing("append to the log", &self.path);
+        }
+        Ok(lines)
+    }
+
+    /// Whether what was written is on the disk; after a failure nobody knows, and nothing more is written.
+    fn is_durable(&mut self, synced: std::io::Result<()>) -> Result<()> {
+        if let Err(error) = synced {
+            self.poisoned = true;
+            return Err(Error::at("make sure that the log is on the disk", &self.path, error)
+                .hint("whether it happened is unknown; `autonomy verify` tells"));
+        }
+        failpoint::reach("log.synced").doing("append to the log", &self.path)
     }
 
     /// Every event with its line and its hash, from the beginning.
@@ -300,26 +410,22 @@ impl Log {
         Self::read_from(&self.file, &self.path, self.folded.offset)
     }
 
-    /// What stands behind `offset`: one call of the system where there is nothing, and two where there is.
+    /// What stands behind `offset`, in one call of the system where that is little.
     fn read_from(file: &File, path: &Path, offset: u64) -> Result<Vec<u8>> {
-        let length = file.metadata().doing("look at the log", path)?.len().saturating_sub(offset);
-        let mut content = vec![0; usize::try_from(length).doing("read the log", path)?];
-        let mut filled = 0;
-        while filled < content.len() {
+        let (mut content, mut filled) = (vec![0; LITTLE], 0);
+        loop {
             match file.read_at(&mut content[filled..], offset + filled as u64) {
-                // Somebody cut a torn tail in the meantime.
-                Ok(0) => break,
                 Ok(read) => filled += read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error).doing("read the log", path),
             }
+            if filled < content.len() {
+                content.truncate(filled);
+                return Ok(content);
+            }
+            let length = file.metadata().doing("look at the log", path)?.len().saturating_sub(offset);
+            content.resize((2 * filled).max(usize::try_from(length).doing("read the log", path)? + 1), 0);
         }
-        content.truncate(filled);
-        Ok(content)
-    }
-
-    fn fold(&mut self, whole: &[u8]) -> Result<()> {
-        fold_into(&mut self.folded, &self.path, whole)
     }
 
     fn set_aside(&self, torn: &[u8], length: u64) -> Result<()> {
@@ -348,7 +454,7 @@ fn keep_again(folded: &Folded, size: usize) -> u64 {
 }
 
 fn program() -> String {
-    concat!(env!("CARGO_PKG_VERSION"), "/2").to_owned()
+    concat!(env!("CARGO_PKG_VERSION"), "/3").to_owned()
 }
 
 /// How many bytes the log in `directory` has.
@@ -440,8 +546,9 @@ fn fold_into(folded: &mut Folded, path: &Path, whole: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn lines(state: &State, stamp: &Stamp<'_>, facts: Vec<Fact>) -> Result<Vec<u8>> {
-    let (mut seq, mut prev, last) = (state.seq, state.tail.clone(), facts.len());
+/// The lines of one command, which continue the event `seq` with the hash `prev`.
+fn lines(mut seq: u64, mut prev: Digest, stamp: &Stamp<'_>, facts: Vec<Fact>) -> Result<Vec<u8>> {
+    let last = facts.len();
     let mut text = String::new();
     for (index, fact) in facts.into_iter().enumerate() {
         seq += 1;
@@ -459,6 +566,12 @@ fn lines(state: &State, stamp: &Stamp<'_>, facts: Vec<Fact>) -> Result<Vec<u8>> 
     Ok(text.into_bytes())
 }
 
+/// Puts what was written on the disk; the lock is not held any more.
+fn sync(file: &File) -> std::io::Result<()> {
+    failpoint::reach("log.sync")?;
+    file.sync_data()
+}
+
 fn write_whole(mut file: &File, lines: &[u8]) -> std::io::Result<()> {
     failpoint::reach("log.before")?;
     if let Some(length) = failpoint::torn("log.write", lines.len())? {
@@ -473,6 +586,11 @@ fn write_whole(mut file: &File, lines: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{
+        event::{FORMAT, SessionOutcome},
+        id::SessionId,
+        time::Lapse,
+    };
 
     fn stamp(actor: &Actor) -> Stamp<'_> {
         Stamp { at: Timestamp::from_millisecond(1_795_197_600_000).expect("in range"), actor, redact: &str::to_owned }
@@ -503,6 +621,53 @@ mod tests {
         let again = Log::open(folder.path(), "clone").expect("readable").expect("there");
         assert_eq!(texts(&again), ["one", "two", "after 2"]);
         assert_eq!(again.state(), two.state());
+    }
+
+    #[test]
+    fn facts_follow_whatever_others_wrote_and_the_fold_is_brought_up_when_it_is_asked_for() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut one = Log::begin(folder.path(), "clone").expect("new");
+        let mut two = Log::open(folder.path(), "clone").expect("readable").expect("there");
+        for round in 0..3 {
+            one.append_facts(&stamp(&Actor::Autonomy), &[progress(&format!("{round} of one"))]).expect("written");
+            two.append_facts(&stamp(&Actor::Autonomy), &[progress(&format!("{round} of two")), progress("and")])
+                .expect("written");
+        }
+        assert_eq!(one.state().progress.count, 0, "nothing was folded");
+        one.append(&stamp(&Actor::Autonomy), |state| Ok((vec![progress(&format!("after {}", state.progress.count))], ())))
+            .expect("written");
+        two.append_facts(&stamp(&Actor::Autonomy), &[progress("last")]).expect("written");
+        two.catch_up().expect("readable");
+        let again = Log::open(folder.path(), "clone").expect("readable").expect("there");
+        assert_eq!(texts(&again)[9..], ["after 9", "last"]);
+        assert_eq!(again.state(), two.state());
+        assert_eq!(again.state().progress.count, 11);
+    }
+
+    #[test]
+    fn no_fact_follows_the_end_of_a_session() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let session = SessionId::new("s").expect("plain");
+        let started = Fact::SessionStarted {
+            format: FORMAT,
+            session,
+            title: None,
+            goal: None,
+            constraints: Vec::new(),
+            max: Lapse::hours(1),
+            branch: None,
+            head: None,
+            person: None,
+            continues: None,
+            parent: None,
+        };
+        let mut one = Log::create(folder.path(), "s", &stamp(&Actor::Autonomy), &[started]).expect("new");
+        let mut two = Log::open(folder.path(), "s").expect("readable").expect("there");
+        let ended = Fact::SessionEnded { outcome: SessionOutcome::Completed, summary: None };
+        two.append_facts(&stamp(&Actor::Autonomy), &[ended]).expect("written");
+        let refused = one.append_facts(&stamp(&Actor::Autonomy), &[progress("late")]).expect_err("it is over");
+        assert!(refused.to_string().contains("has ended"), "{refused}");
+        assert_eq!(two.events().expect("whole").len(), 2);
     }
 
     #[test]
@@ -544,6 +709,7 @@ mod tests {
         let mut log = Log::begin(folder.path(), "clone").expect("new");
         let facts: Vec<Fact> = (0..300).map(|number| progress(&number.to_string())).collect();
         log.append_facts(&stamp(&Actor::Autonomy), &facts).expect("written");
+        log.catch_up().expect("readable");
         assert!(layout::fold(folder.path()).is_file(), "kept after many events");
         let other = tempfile::tempdir().expect("a temporary directory");
         let mut shorter = Log::begin(other.path(), "clone").expect("new");

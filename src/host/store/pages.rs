@@ -13,9 +13,8 @@ use crate::{
     host::{
         Doing, Error, Result,
         store::{
-            binding::Binding,
             bytes, holdings, layout,
-            ledger::Ledger,
+            ledger::{self, Ledger},
             overview::Overview,
             place::Place,
             write::{self, Durability},
@@ -33,21 +32,57 @@ use crate::{
         refusal::{Code, Refusal},
         session_page::{SessionPage, values::values, without_markers},
         shell::Shell,
+        state::State,
+        time::Timestamp,
     },
 };
 
 /// How often a page is rendered again because another process was faster.
 const ROUNDS: usize = 16;
 
-/// Renders the pages that `facts` change.
-pub fn refresh(ledger: &mut Ledger<'_>, facts: &[Fact]) {
+/// Pages as text that is not put in place yet.
+#[derive(Debug, Default)]
+pub struct Rendered {
+    /// The number of the last event that they show.
+    seq: u64,
+    pages: Vec<(SessionPage, String)>,
+}
+
+impl Rendered {
+    /// What renders the pages that `facts` change, as far as a state is all that they need; none where there is none.
+    pub fn of<'a>(workspace: &'a Workspace, facts: &[Fact], at: Timestamp) -> Option<impl FnOnce(&State) -> Self + use<'a>> {
+        let changed = changed_by(facts).into_iter().filter(|page| page.needs().is_empty());
+        let pages: Vec<SessionPage> = changed.collect();
+        (!pages.is_empty()).then_some(move |state: &State| {
+            let templates = Templates::of(workspace.root());
+            // One that cannot be rendered is tried again when it is put in place, and named then.
+            let text = |page: SessionPage| text(workspace, &templates, page, state, &Holdings::default(), at)?.ok();
+            let pages = pages.into_iter().filter_map(|page| Some((page, text(page)?))).collect();
+            Self { seq: state.seq, pages }
+        })
+    }
+
+    /// The text of `page`, when it shows everything up to the event `seq`.
+    fn take(&mut self, page: SessionPage, seq: u64) -> Option<String> {
+        let at = self.pages.iter().position(|(own, _)| *own == page && self.seq == seq)?;
+        Some(self.pages.swap_remove(at).1)
+    }
+}
+
+fn changed_by(facts: &[Fact]) -> Vec<SessionPage> {
+    SessionPage::ALL.into_iter().filter(|page| facts.iter().any(|fact| page.changed_by(fact))).collect()
+}
+
+/// Puts the pages in place that `facts` change; those of them that are `rendered` already are not rendered again. `before`
+/// is the number of the last event before them that a page can show.
+pub fn refresh(ledger: &mut Ledger<'_>, facts: &[Fact], before: u64, rendered: Rendered) {
     let Some(session) = ledger.session().cloned() else { return };
+    if !facts.iter().any(Fact::is_shown) {
+        return;
+    }
     let own = ledger.state().seq;
-    let before = own.saturating_sub(facts.len() as u64);
-    let pages: Vec<SessionPage> =
-        SessionPage::ALL.into_iter().filter(|page| facts.iter().any(|fact| page.changed_by(fact))).collect();
-    let was_whole = rendered_up_to(ledger) == Some(before) || before == 0;
-    render(ledger, &session, &pages);
+    let was_whole = rendered_up_to(ledger).is_some_and(|last| last >= before) || before == 0;
+    render(ledger, &session, &changed_by(facts), rendered);
     if was_whole {
         remember(ledger, own);
     }
@@ -58,11 +93,11 @@ pub fn heal(ledger: &mut Ledger<'_>) {
     let Some(session) = ledger.session().cloned() else { return };
     let folder = Folder::of(ledger, &session);
     let last = ledger.state().seq;
-    let behind = rendered_up_to(ledger) != Some(last);
+    let behind = rendered_up_to(ledger).is_none_or(|rendered| !(ledger.state().shown..=last).contains(&rendered));
     let gone = |page: &SessionPage| fs::metadata(folder.place(*page)).map_or(true, |found| found.len() == 0);
     let pages: Vec<SessionPage> = SessionPage::ALL.into_iter().filter(|page| behind || gone(page)).collect();
     if !pages.is_empty() {
-        render(ledger, &session, &pages);
+        render(ledger, &session, &pages, Rendered::default());
         remember(ledger, last);
     }
     let place = folder.root.join(environment_file(&session));
@@ -103,7 +138,8 @@ pub fn variables(root: &Path, session: &SessionId) -> Result<[(&'static str, Str
 /// Of a page that is gone it is the text that was kept beside the log.
 #[must_use]
 pub fn peoples_text(workspace: &Workspace, session: &SessionId) -> Vec<(String, String)> {
-    let folder = Folder::within(workspace, session, &layout::Private::of(workspace.common_directory()).session(session));
+    let directory = layout::Private::of(workspace.common_directory()).session(session);
+    let folder = Folder::within(&ledger::bound(&directory, workspace), session, &directory);
     let text = |page: SessionPage| {
         let there = read_text(&folder.place(page), page.file()).ok().flatten().filter(|text| !text.is_empty());
         let text = there.or_else(|| read_text(&folder.kept.join(page.file()), page.file()).ok().flatten())?;
@@ -113,14 +149,14 @@ pub fn peoples_text(workspace: &Workspace, session: &SessionId) -> Vec<(String, 
     SessionPage::ALL.into_iter().filter(|page| page.block().is_some()).filter_map(text).collect()
 }
 
-fn render(ledger: &mut Ledger<'_>, session: &SessionId, pages: &[SessionPage]) {
+fn render(ledger: &mut Ledger<'_>, session: &SessionId, pages: &[SessionPage], mut rendered: Rendered) {
     if pages.is_empty() {
         return;
     }
     let folder = Folder::of(ledger, session);
     for _ in 0..ROUNDS {
         let seq = ledger.state().seq;
-        put_all(ledger, &folder, pages);
+        put_all(ledger, &folder, pages, &mut rendered);
         // Whoever renames last has to have seen the last event: another process may have appended while this one rendered.
         if ledger.catch_up().is_err() || ledger.state().seq == seq {
             return;
@@ -128,7 +164,7 @@ fn render(ledger: &mut Ledger<'_>, session: &SessionId, pages: &[SessionPage]) {
     }
 }
 
-fn put_all(ledger: &Ledger<'_>, folder: &Folder, pages: &[SessionPage]) {
+fn put_all(ledger: &Ledger<'_>, folder: &Folder, pages: &[SessionPage], rendered: &mut Rendered) {
     let workspace = ledger.workspace();
     let holdings = match records(ledger, pages) {
         Ok(holdings) => holdings,
@@ -136,15 +172,32 @@ fn put_all(ledger: &Ledger<'_>, folder: &Folder, pages: &[SessionPage]) {
     };
     let templates = Templates::of(workspace.root());
     for page in pages {
-        let Some(found) = values(*page, ledger.state(), &holdings, ledger.at()) else { continue };
-        let put = found
-            .map_err(|error| Error::from(Refusal::new(Code::Bug, format!("cannot put the page into data: {error}"))))
-            .and_then(|values| templates.render(page.template(), &values))
-            .and_then(|rendered| folder.put(ledger, *page, &workspace.secrets().redact(&rendered)));
-        if let Err(error) = put {
+        let text = match rendered.take(*page, ledger.state().seq) {
+            Some(text) => Ok(text),
+            None => match text(workspace, &templates, *page, ledger.state(), &holdings, ledger.at()) {
+                Some(text) => text,
+                None => continue,
+            },
+        };
+        if let Err(error) = text.and_then(|text| folder.put(ledger, *page, &text)) {
             workspace.notice(format!("{}; the page was left as it is", error.refusal().message));
         }
     }
+}
+
+/// What `page` says, without secrets; none where the log is not that of a session.
+fn text(
+    workspace: &Workspace,
+    templates: &Templates,
+    page: SessionPage,
+    state: &State,
+    holdings: &Holdings,
+    at: Timestamp,
+) -> Option<Result<String>> {
+    let rendered = values(page, state, holdings, at)?
+        .map_err(|error| Error::from(Refusal::new(Code::Bug, format!("cannot put the page into data: {error}"))))
+        .and_then(|values| templates.render(page.template(), &values));
+    Some(rendered.map(|text| workspace.secrets().redact(&text).into_owned()))
 }
 
 fn records(ledger: &Ledger<'_>, pages: &[SessionPage]) -> Result<Holdings> {
@@ -173,15 +226,13 @@ struct Folder {
 }
 
 impl Folder {
-    /// The pages lie in the work tree that the session is bound to, wherever the command was typed.
+    /// The pages lie in the work tree that the session is bound to.
     fn of(ledger: &Ledger<'_>, session: &SessionId) -> Self {
-        Self::within(ledger.workspace(), session, &ledger.directory())
+        Self::within(ledger.work_tree(), session, &ledger.directory())
     }
 
-    fn within(workspace: &Workspace, session: &SessionId, directory: &Path) -> Self {
-        let bound = Binding::read(directory).ok().flatten().map(|binding| binding.work_tree).filter(|root| root.is_dir());
-        let root = bound.unwrap_or_else(|| workspace.root().to_owned());
-        Self { root, session: session.clone(), kept: layout::pages(directory) }
+    fn within(root: &Path, session: &SessionId, directory: &Path) -> Self {
+        Self { root: root.to_owned(), session: session.clone(), kept: layout::pages(directory) }
     }
 
     fn relative(&self, page: SessionPage) -> String {
@@ -273,7 +324,8 @@ fn read_text(place: &Path, relative: &str) -> Result<Option<String>> {
 
 /// The number of the last event that all pages show, when it is known.
 fn rendered_up_to(ledger: &Ledger<'_>) -> Option<u64> {
-    fs::read_to_string(layout::rendered(&ledger.directory())).ok()?.trim().parse().ok()
+    let mark = write::read_whole(&layout::rendered(&ledger.directory()), 32).ok()?;
+    std::str::from_utf8(&mark).ok()?.trim().parse().ok()
 }
 
 fn remember(ledger: &Ledger<'_>, seq: u64) {

@@ -2,7 +2,7 @@
 //!
 //! What a record means is `model`'s; here it is bytes at a path under `.claude/`.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use walkdir::WalkDir;
@@ -202,8 +202,8 @@ pub fn ensure_marked(ledger: &Ledger<'_>) -> Result<()> {
 
 fn applied(directory: &std::path::Path) -> Result<Option<u64>> {
     let path = layout::applied(directory);
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.trim().parse().ok()),
+    match write::read_whole(&path, 32) {
+        Ok(text) => Ok(std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).doing("read", &path),
     }

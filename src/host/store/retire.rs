@@ -11,7 +11,7 @@ use crate::{
             layout::Private,
             ledger::{Ledger, Target},
             lock::CloneLock,
-            pages,
+            pages::{self, Rendered},
             publish::{self, Publication, Published},
             record, settle,
             snapshots::{self, Prepared},
@@ -37,8 +37,9 @@ pub fn end(
 ) -> Result<Published> {
     let ended = Fact::SessionEnded { outcome, summary: summary.map(str::to_owned) };
     let facts: Vec<Fact> = last.iter().map(|(_, taken)| taken.fact.clone()).chain([ended]).collect();
+    let before = ledger.state().shown;
     let (facts, ()) = ledger.append(|_| Ok((facts.clone(), ())))?;
-    pages::refresh(ledger, &facts);
+    pages::refresh(ledger, &facts, before, Rendered::default());
     let placed = failpoint::reach("retire.ended").doing("end the session in", &ledger.directory()).and_then(|()| match last {
         Some((_lock, taken)) => snapshots::place(ledger.workspace(), &taken),
         None => Ok(()),

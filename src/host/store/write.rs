@@ -4,6 +4,7 @@
 
 use std::{
     fs::{self, File},
+    io::Read as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
@@ -141,10 +142,32 @@ pub fn read_capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
     if found.len() > cap {
         return Err(too_large(path, found.len(), cap));
     }
-    match fs::read(path) {
+    match read_whole(path, usize::try_from(found.len()).doing("read", path)?) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::at("read", path, error)),
+    }
+}
+
+/// Reads a file of about `expected` bytes, in one call where it has no more than these: a read that does not fill what it
+/// is given was the last one, for plain files and those below `/proc`.
+///
+/// # Errors
+/// Fails when it is not there or cannot be read.
+pub fn read_whole(path: &Path, expected: usize) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let (mut content, mut filled) = (vec![0; expected + 1], 0);
+    loop {
+        match file.read(&mut content[filled..]) {
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
+        if filled < content.len() {
+            content.truncate(filled);
+            return Ok(content);
+        }
+        content.resize(2 * filled, 0);
     }
 }
 

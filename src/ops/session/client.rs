@@ -52,6 +52,14 @@ pub fn tell(workspace: &Workspace, client: Option<&ClientId>, facts: &[Fact]) ->
 
 /// Appends facts, before them that the conversation belongs to the session from now on. A session that is over takes none.
 fn join(transaction: &mut Transaction<'_>, client: Option<&ClientId>, facts: &[Fact]) -> Result<()> {
+    let state = transaction.state();
+    let is_in = client.is_none_or(|client| state.clients.contains(client)) && !state.is_ended();
+    if is_in && !facts.iter().any(Fact::is_shown) {
+        return match transaction.tell(facts) {
+            Err(_) if transaction.state().is_ended() => Ok(()),
+            told => told,
+        };
+    }
     let joined = transaction.append(|state| {
         if state.is_ended() {
             return Ok((Vec::new(), false));

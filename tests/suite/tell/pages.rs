@@ -345,6 +345,22 @@ fn pages_that_a_dead_command_left_behind_are_rendered_by_the_next() {
 }
 
 #[test]
+fn what_no_page_shows_renders_none() {
+    let story = Story::begin();
+    let workspace = story.workspace();
+    let read = || MARKDOWN.map(|page| fs::metadata(story.sandbox.path(story.page(page))).expect("there").ino());
+    let damaged = story.page("PROGRESS_LOG.md");
+    story.sandbox.write(&damaged, story.sandbox.read(&damaged).replace("Nothing yet", "Something"));
+    let before = read();
+    let mut ledger = Ledger::open(&workspace, Target::Session(story.session())).expect("live");
+    ledger.tell(&[Fact::ToolUsed { tool: "x".into(), step: None, path: None, failed: false }]).expect("appended");
+    drop(ledger);
+    heal(&story);
+    assert_eq!(read(), before);
+    assert!(story.sandbox.read(&damaged).contains("Something"));
+}
+
+#[test]
 fn the_page_shows_every_entry_when_processes_race() {
     let mut story = Story::begin();
     let story_now = &story;
@@ -451,9 +467,7 @@ proptest! {
 fn heal_all(story: &mut Story) {
     let workspace = story.workspace();
     let mut ledger = Ledger::open(&workspace, Target::Session(story.session())).expect("live");
-    ledger
-        .append(|_| Ok((vec![Fact::ToolUsed { tool: "x".into(), step: None, path: None, failed: false }], ())))
-        .expect("appended");
+    ledger.append(|_| Ok((vec![progress("p")], ()))).expect("appended");
     drop(ledger);
     heal(story);
 }
