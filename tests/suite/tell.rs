@@ -24,6 +24,7 @@ use crate::sandbox::Sandbox;
 
 mod briefing;
 mod drill;
+mod injected;
 mod pages;
 mod report;
 mod status;
