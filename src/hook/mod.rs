@@ -123,6 +123,16 @@ fn workspace(environment: &Environment, payload: &Payload<'_>) -> Option<Workspa
     Some(found.acting_as(Actor::Agent { name, role, model: None }))
 }
 
+/// The field that names the client's transcript.
+const TRANSCRIPT: &str = "transcript_path";
+
+/// Words for the agent, or nothing.
+fn context(event: &Event, words: Option<String>) -> Answer {
+    let said = |words: String| json!({ "hookEventName": event.name(), "additionalContext": words });
+    let said = words.map(|words| json!({ "hookSpecificOutput": said(words) }).to_string());
+    Answer::words(said.unwrap_or_default())
+}
+
 /// One call, in the repository that it is about.
 struct Call<'a> {
     workspace: &'a Workspace,
@@ -139,18 +149,38 @@ impl Call<'_> {
         match event {
             Event::SessionStart(beginning) => return self.begin(*beginning).map(Answer::words),
             Event::PreToolUse => return self.permit(),
-            Event::UserPromptSubmit if !driven => client::turn_begins(workspace, client)?,
+            Event::PermissionRequest => {
+                client::tell(workspace, client, &[self.told(event)])?;
+                return self.grant();
+            }
+            Event::UserPromptSubmit if !driven => {
+                let told = client::turn_begins(workspace, client, self.transcript().as_deref())?;
+                return Ok(context(event, told));
+            }
             Event::PostToolUse | Event::PostToolUseFailure if !driven => {
                 client::used_tool(workspace, client, self.used(event))?;
+                // Clients of long ago have no event for the end of a batch.
+                if self.dialect() == Dialect::Common {
+                    return Ok(context(event, client::went_on(workspace, self.transcript().as_deref())?));
+                }
             }
-            Event::PostToolBatch if !driven => client::went_on(workspace)?,
+            Event::PostToolBatch if !driven => {
+                return Ok(context(event, client::went_on(workspace, self.transcript().as_deref())?));
+            }
             Event::Stop | Event::SessionEnd if !driven => {
                 client::turn_ends(workspace, client, self.told(event))?;
                 return if *event == Event::Stop { self.steer() } else { Ok(Answer::default()) };
             }
             Event::PreCompact => {
-                client::before_compaction(workspace, client, self.told(event))?;
+                client::before_compaction(workspace, client, self.path(TRANSCRIPT), self.told(event))?;
                 return Ok(Answer::words(KEEP.to_owned()));
+            }
+            Event::TaskCompleted if !driven => {
+                let told = self.told(event);
+                let subject = self.payload.text("task_subject");
+                let progress = subject.map(|subject| client::completed(workspace, &subject)).transpose()?.flatten();
+                let facts: Vec<Fact> = progress.into_iter().chain([told]).collect();
+                client::tell(workspace, client, &facts)?;
             }
             Event::StopFailure => {
                 // The client is on its way out and waits for nobody.
@@ -160,7 +190,7 @@ impl Call<'_> {
                 client::tell(workspace, client, &facts)?;
             }
             Event::UserPromptSubmit | Event::PostToolUse | Event::PostToolUseFailure | Event::PostToolBatch => {}
-            Event::Stop | Event::SessionEnd | Event::Other(_) => {
+            Event::Stop | Event::SessionEnd | Event::TaskCompleted | Event::Other(_) => {
                 client::tell(workspace, client, &[self.told(event)])?;
             }
         }
@@ -176,7 +206,8 @@ impl Call<'_> {
         }
         let begun = if self.payload.says("stop_hook_active") { Begun::ByItself } else { Begun::ByPerson };
         let cap = self.workspace.environment().text("CLAUDE_CODE_STOP_HOOK_BLOCK_CAP").and_then(|cap| cap.parse().ok());
-        Ok(match steer::steer(self.workspace, client, begun, cap.unwrap_or(steering::CLIENT_CAP))? {
+        let transcript = self.transcript();
+        Ok(match steer::steer(self.workspace, client, begun, cap.unwrap_or(steering::CLIENT_CAP), transcript.as_deref())? {
             Steered::Not => Answer::default(),
             Steered::On(words) => Answer::words(json!({ "decision": "block", "reason": words }).to_string()),
             Steered::Rests(words) => Answer::words(json!({ "systemMessage": words }).to_string()),
@@ -185,11 +216,7 @@ impl Call<'_> {
 
     /// May the tool be used? What waits for a person stops the turn where the client can do that, else the tool only.
     fn permit(&self) -> Result<Answer> {
-        let request = guard::Request {
-            tool: self.payload.text("tool_name").unwrap_or_default(),
-            input: self.payload.value("tool_input"),
-            cwd: self.payload.text("cwd"),
-        };
+        let request = self.tool();
         let decided = |decision: &str, why: &str| {
             let output = json!({
                 "hookEventName": "PreToolUse", "permissionDecision": decision, "permissionDecisionReason": why,
@@ -198,7 +225,7 @@ impl Call<'_> {
         };
         let stopped = |why: String| Answer { stderr: why, code: STOPS, ..Answer::default() };
         // Clients of long ago take a word that they do not know for a yes.
-        let can_wait = Dialect::of_agent(self.workspace.environment().text("AI_AGENT")) == Dialect::Full;
+        let can_wait = self.dialect() == Dialect::Full;
         Ok(match permit::permit(self.workspace, &request, self.attendance())? {
             Permit::Free => Answer::default(),
             Permit::Granted(question) => decided("allow", &format!("a person said yes to the question {question}")),
@@ -209,6 +236,31 @@ impl Call<'_> {
                 stopped(format!("{why}\nA person is asked as {question}; go on with work that does not need it"))
             }
         })
+    }
+
+    /// Where the client would ask: what a person has said already, or what speaks against it; nobody who is there is passed over.
+    fn grant(&self) -> Result<Answer> {
+        let decided = |decision: serde_json::Value| {
+            let output = json!({ "hookEventName": "PermissionRequest", "decision": decision });
+            Answer::words(json!({ "hookSpecificOutput": output }).to_string())
+        };
+        let denied = |why: String| decided(json!({ "behavior": "deny", "message": why }));
+        Ok(match permit::request(self.workspace, &self.tool(), self.attendance())? {
+            Permit::Free | Permit::Asked(_) => Answer::default(),
+            Permit::Granted(_) => decided(json!({ "behavior": "allow" })),
+            Permit::Denied(why) => denied(why),
+            Permit::PutOff(why, question) => {
+                denied(format!("{why}\nA person is asked as {question}; go on with work that does not need it"))
+            }
+        })
+    }
+
+    fn tool(&self) -> guard::Request {
+        guard::Request {
+            tool: self.payload.text("tool_name").unwrap_or_default(),
+            input: self.payload.value("tool_input"),
+            cwd: self.payload.text("cwd"),
+        }
     }
 
     /// Who is at the client; later ones say so, earlier ones only how they were started.
@@ -229,9 +281,24 @@ impl Call<'_> {
         match beginning {
             // The prompt of an attempt says all that a briefing does.
             Beginning::Empty if self.driven => Ok(String::new()),
-            Beginning::Empty | Beginning::Compacted => Ok(client::briefing(self.workspace)?.unwrap_or_default()),
+            Beginning::Empty => Ok(client::briefing(self.workspace)?.unwrap_or_default()),
+            Beginning::Compacted => Ok(client::after_compaction(self.workspace, self.path(TRANSCRIPT))?.unwrap_or_default()),
             Beginning::Kept => Ok(String::new()),
         }
+    }
+
+    /// What the client understands.
+    fn dialect(&self) -> Dialect {
+        Dialect::of_agent(self.workspace.environment().text("AI_AGENT"))
+    }
+
+    /// The transcript of the conversation itself; an agent of the conversation has a context of its own.
+    fn transcript(&self) -> Option<PathBuf> {
+        self.path(TRANSCRIPT).filter(|_| self.payload.text("agent_id").is_none())
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.payload.text(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
     fn used(&self, event: &Event) -> Fact {

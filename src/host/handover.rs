@@ -1,10 +1,11 @@
-//! Where an agent client and a hook meet: what the client hands over on stdin, and the file of variables that it reads back.
+//! Where an agent client and a hook meet: what the client hands over on stdin, the end of its transcript, and the file of
+//! variables that it reads back.
 //!
-//! What is in either is not known here.
+//! What is in them is not known here.
 
 use std::{
     fs::{self, File},
-    io::{IsTerminal, Read, Write as _},
+    io::{IsTerminal, Read, Seek as _, SeekFrom, Write as _},
     os::fd::AsFd,
     path::{Path, PathBuf},
 };
@@ -50,6 +51,20 @@ pub fn payload(input: &mut (impl Read + AsFd + IsTerminal)) -> Result<Vec<u8>> {
             return Ok(payload);
         }
     }
+}
+
+/// The last `length` bytes of the plain file at `path`, or all of it, and its length; none when there is no such file.
+///
+/// # Errors
+/// Fails when it cannot be read.
+pub fn end_of(path: &Path, length: u64) -> Result<Option<(Vec<u8>, u64)>> {
+    // Anything but a plain file could keep whoever opens it waiting.
+    let Some(all) = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.len()) else { return Ok(None) };
+    let mut file = File::open(path).doing("read", path)?;
+    file.seek(SeekFrom::Start(all.saturating_sub(length))).doing("read", path)?;
+    let mut end = Vec::new();
+    file.take(length).read_to_end(&mut end).doing("read", path)?;
+    Ok(Some((end, all)))
 }
 
 /// The variable by which a hook is told to do nothing but say that it was called.

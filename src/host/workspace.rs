@@ -184,6 +184,12 @@ impl Workspace {
         self
     }
 
+    /// The agent client's conversation that the request comes from.
+    #[must_use]
+    pub fn client(&self) -> Option<&ClientId> {
+        self.client.as_ref()
+    }
+
     /// The same workspace, acting as somebody else: for requests that are carried out for an agent.
     #[must_use]
     pub fn acting_as(mut self, actor: Actor) -> Self {

@@ -285,6 +285,7 @@ fn sections(material: &Material<'_>, budget: usize) -> Vec<Section> {
             .counted("entries of progress", "autonomy progress list --all")
             .beyond(view.older()),
         Section::new("Where things stand", 3, view.standing()),
+        Section::new("Compaction", 3, view.handed_back()).data("what the work is at, from files"),
     ]);
     all
 }
@@ -481,7 +482,7 @@ impl View<'_> {
         self.material.state.map_or(0, |state| state.progress.count - state.progress.entries.len() as u64)
     }
 
-    /// What is not green first, then the last checkpoint and compaction.
+    /// What is not green first, then the last checkpoint.
     fn standing(&self) -> Vec<Item> {
         let Some(state) = self.material.state else { return Vec::new() };
         let mut lines = Vec::new();
@@ -496,27 +497,34 @@ impl View<'_> {
                 format!("- Last checkpoint: `{name}`, {}; `autonomy checkpoint diff {name}` compares.", taken.at.second());
             lines.push(item(words, 2));
         }
-        if let Some(last) = &state.compaction {
-            let holdings = self.material.holdings;
-            let names = |all: Vec<&HeldTask>| -> String {
-                let all: Vec<&str> = all.iter().rev().take(3).map(|held| held.task.title.as_str()).collect();
-                if all.is_empty() { "none".to_owned() } else { quote::line(&all.join(", "), 160) }
-            };
-            let next = next_milestones(holdings).into_iter().take(3).rev().collect();
-            lines.push(item(
-                format!(
-                    "- Compaction {} was sealed at {}: `autonomy compact show` tells what it keeps. Phase: {}. Milestones reached: {}; \
-                     next: {}.",
-                    last.number,
-                    last.at.second(),
-                    phase(state, holdings),
-                    names(reached(holdings)),
-                    names(next),
-                ),
-                1,
-            ));
-        }
         lines
+    }
+
+    /// What was sealed and handed back; that it was is told before anything that only may be.
+    fn handed_back(&self) -> Vec<Item> {
+        let Some((state, last)) = self.material.state.and_then(|state| Some((state, state.compaction.as_ref()?))) else {
+            return Vec::new();
+        };
+        let holdings = self.material.holdings;
+        let names = |all: Vec<&HeldTask>| -> String {
+            let all: Vec<&str> = all.iter().rev().take(3).map(|held| held.task.title.as_str()).collect();
+            if all.is_empty() { "none".to_owned() } else { quote::line(&all.join(", "), 160) }
+        };
+        let next = next_milestones(holdings).into_iter().take(3).rev().collect();
+        let back = last.restored.map_or(String::new(), |restored| {
+            format!(" and handed back at {}, agents restored: {}", restored.second(), last.agents)
+        });
+        let text = format!(
+            "- Compaction {} was sealed at {}{back}: `autonomy compact show` tells what it keeps. Phase: {}. Milestones reached: \
+             {}; next: {}.",
+            last.number,
+            last.at.second(),
+            phase(state, holdings),
+            names(reached(holdings)),
+            names(next),
+        );
+        let need = if last.restored.is_some() { Need::First } else { Need::Room };
+        vec![Item { need, ..item(text, 1) }]
     }
 
     fn is_here(&self, session: Option<&SessionId>) -> bool {

@@ -5,12 +5,16 @@
 
 pub mod capture;
 mod cause;
+mod measure;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use crate::model::compaction::cause::Cause;
+pub use crate::model::compaction::{
+    cause::Cause,
+    measure::{CHARACTERS_PER_TOKEN, Measure},
+};
 use crate::model::{
     id::{CheckpointName, Digest, SessionId},
     refusal::Refusal,
@@ -85,6 +89,12 @@ pub fn agent_of(key: &str) -> Option<&str> {
 /// From how many hundredths of the context on everything is sealed without being asked for.
 const ALMOST_FULL: u64 = 80;
 
+/// Whether a context of `window` tokens that holds `tokens` is so full that everything is sealed.
+#[must_use]
+pub fn is_almost_full(tokens: u64, window: u64) -> bool {
+    tokens.saturating_mul(100) >= window.saturating_mul(ALMOST_FULL)
+}
+
 /// How full an agent's context is, as far as what its client tells of each message shows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fullness {
@@ -101,7 +111,7 @@ impl Fullness {
     pub fn reaches(&mut self, total: u64, window: u64) -> bool {
         let held = total.saturating_sub(self.total);
         self.total = total;
-        let is_full = held.saturating_mul(100) >= window.saturating_mul(ALMOST_FULL);
+        let is_full = is_almost_full(held, window);
         let is_due = is_full && !self.sealed;
         self.sealed = is_full || (self.sealed && held.saturating_mul(2) > window);
         is_due
@@ -164,6 +174,9 @@ pub struct Manifest {
     /// How many bytes the client's transcript had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<u64>,
+    /// How many tokens the conversation held, as the client counted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<u64>,
     /// How many characters the briefing has.
     pub briefing: usize,
     /// The digest of the briefing's file.
@@ -176,6 +189,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// What the briefing stands for.
+    #[must_use]
+    pub fn measure(&self) -> Measure {
+        Measure { briefing: Some(self.briefing as u64), transcript: self.transcript, context: self.context }
+    }
+
     /// Lets pass only a manifest that this program understands.
     ///
     /// # Errors

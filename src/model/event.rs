@@ -14,7 +14,7 @@ use crate::model::{
     actor::Actor,
     change::Change,
     checkpoint::CheckpointKind,
-    compaction::Cause,
+    compaction::{Cause, Measure},
     figure::Figure,
     guard,
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, NoteId, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
@@ -261,12 +261,27 @@ pub enum Fact {
         /// The checkpoint that was taken before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         checkpoint: Option<CheckpointName>,
+        /// The conversation whose memory is cut, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<ClientId>,
+        /// What the briefing stands for, as far as it was measured.
+        #[serde(default, skip_serializing_if = "Measure::is_nothing")]
+        measure: Measure,
     },
     /// What was sealed was handed back.
     #[serde(rename = "compaction.restored")]
     CompactionRestored {
         /// Its number in the session.
         compaction: u32,
+        /// The conversation that got it, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<ClientId>,
+        /// How many agents anything is known of.
+        #[serde(default)]
+        agents: u32,
+        /// What the briefing stands for, as far as it was measured.
+        #[serde(default, skip_serializing_if = "Measure::is_nothing")]
+        measure: Measure,
     },
     /// A task was added.
     #[serde(rename = "task.added")]
@@ -543,6 +558,9 @@ pub enum Fact {
         /// By which attempt.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<StepId>,
+        /// By which conversation, where it is a person's; counted since it was counted last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<ClientId>,
         /// Tokens read, without cached ones.
         input_tokens: u64,
         /// Tokens written.

@@ -35,6 +35,8 @@ pub enum Event {
     UserPromptSubmit,
     /// A tool is about to be used.
     PreToolUse,
+    /// The client would ask somebody whether a tool may be used.
+    PermissionRequest,
     /// A tool was used.
     PostToolUse,
     /// A tool was used and failed.
@@ -49,6 +51,8 @@ pub enum Event {
     StopFailure,
     /// The conversation is over.
     SessionEnd,
+    /// The client's own list of tasks has one task less.
+    TaskCompleted,
     /// Anything else, by the name that the client gave it.
     Other(String),
 }
@@ -61,6 +65,7 @@ impl Event {
             Self::SessionStart(_) => "SessionStart",
             Self::UserPromptSubmit => "UserPromptSubmit",
             Self::PreToolUse => "PreToolUse",
+            Self::PermissionRequest => "PermissionRequest",
             Self::PostToolUse => "PostToolUse",
             Self::PostToolUseFailure => "PostToolUseFailure",
             Self::PostToolBatch => "PostToolBatch",
@@ -68,6 +73,7 @@ impl Event {
             Self::Stop => "Stop",
             Self::StopFailure => "StopFailure",
             Self::SessionEnd => "SessionEnd",
+            Self::TaskCompleted => "TaskCompleted",
             Self::Other(name) => name,
         }
     }
@@ -166,6 +172,7 @@ impl<'a> Payload<'a> {
             }),
             "UserPromptSubmit" => Event::UserPromptSubmit,
             "PreToolUse" => Event::PreToolUse,
+            "PermissionRequest" => Event::PermissionRequest,
             "PostToolUse" => Event::PostToolUse,
             "PostToolUseFailure" => Event::PostToolUseFailure,
             "PostToolBatch" => Event::PostToolBatch,
@@ -173,6 +180,7 @@ impl<'a> Payload<'a> {
             "Stop" => Event::Stop,
             "StopFailure" => Event::StopFailure,
             "SessionEnd" => Event::SessionEnd,
+            "TaskCompleted" => Event::TaskCompleted,
             _ => Event::Other(quote::line(&name, MAX_NAME)),
         })
     }

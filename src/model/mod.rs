@@ -62,6 +62,7 @@ pub mod tally;
 pub mod task;
 pub mod time;
 pub mod todo;
+pub mod transcript;
 pub mod trust;
 pub mod turn;
 pub mod usage;

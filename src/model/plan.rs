@@ -25,6 +25,10 @@ pub struct Plan {
     pub max: Lapse,
     /// How many attempts it may make.
     pub steps: u32,
+    /// How many tokens its agents may use, those from caches not counted.
+    pub tokens: u64,
+    /// How much money they may use, in millionths of a dollar.
+    pub cost_micros: u64,
     /// How many tries a task gets.
     pub tries: u32,
     /// How many attempts in a row may change nothing or not come to their end.
@@ -187,6 +191,12 @@ fn attempt(plan: &Plan, progress: &Progress, task: &TaskId, number: u32, base: O
     }
     if progress.steps >= plan.steps {
         return Next::End(Ending::OutOfSteps);
+    }
+    if progress.tokens >= plan.tokens {
+        return Next::End(Ending::OutOfTokens);
+    }
+    if progress.cost_micros >= plan.cost_micros {
+        return Next::End(Ending::OutOfMoney);
     }
     if progress.idle >= plan.idle {
         return Next::End(Ending::NoProgress);

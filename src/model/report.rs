@@ -11,7 +11,7 @@ use crate::model::{
     id::{GateName, Oid, SessionId, TaskId},
     progress::Headway,
     settings::GateKind,
-    tally::Usage,
+    tally::{Memory, Usage},
     task::progress::Proof,
     time::{Lapse, Timestamp},
 };
@@ -73,6 +73,9 @@ pub struct Report {
     pub checkpoints: u64,
     /// What agents used.
     pub usage: Usage,
+    /// How often agents' memory was cut, and what they were handed back.
+    #[serde(default)]
+    pub memory: Memory,
     /// How far the tasks are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headway: Option<Headway>,

@@ -5,19 +5,22 @@
 
 mod entry;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::state::entry::{
-    Compacted, Focus, GateState, KEPT, Named, Newest, Phase, Progress, RecordState, Rolled, Run, Session, Spent, Step, Taken,
-    TaskStage, TaskState, Tested,
+    Compacted, Focus, GateState, KEPT, Named, Newest, PRINTED, Phase, Progress, RecordState, Rolled, Run, Session, Spent, Step,
+    Taken, TaskStage, TaskState, Tested, Worker,
 };
 use crate::model::{
+    actor::Actor,
+    compaction::Cause,
     event::{Event, FORMAT, Fact, TIMED_OUT, Verdict, genesis},
-    id::{ClientId, DecisionId, Digest, GateName, Oid, QuestionId, TaskId},
+    id::{ClientId, DecisionId, Digest, GateName, Oid, QuestionId, TaskId, slug},
     intent::{Intent, Settlement},
     plan::progress::Progress as Headway,
+    quote,
     refusal::Refusal,
     time::{Lapse, Timestamp},
     turn::Continued,
@@ -56,6 +59,10 @@ pub struct State {
     pub sealed: BTreeMap<String, Digest>,
     /// The last compaction.
     pub compaction: Option<Compacted>,
+    /// Conversations that are almost full, and for which everything was sealed ahead.
+    pub ahead: BTreeSet<ClientId>,
+    /// What each agent did, by the name of its key.
+    pub workers: BTreeMap<String, Worker>,
     /// Decisions.
     pub decisions: Newest<Named<DecisionId>>,
     /// Questions asked.
@@ -98,6 +105,12 @@ pub struct State {
     pub continued: BTreeMap<ClientId, Continued>,
     /// How often conversations went on by themselves.
     pub turns: u64,
+    /// What each conversation of a person has used, as far as it was counted.
+    pub metered: BTreeMap<ClientId, Spent>,
+    /// Runs that have ended.
+    pub runs_ended: u64,
+    /// How many runs had ended when each conversation was last heard of.
+    pub heard: BTreeMap<ClientId, u64>,
     /// What the store put back or finished.
     pub mended: u64,
 }
@@ -122,6 +135,8 @@ impl State {
             records: BTreeMap::new(),
             sealed: BTreeMap::new(),
             compaction: None,
+            ahead: BTreeSet::new(),
+            workers: BTreeMap::new(),
             decisions: Newest::default(),
             questions: Newest::default(),
             answers: 0,
@@ -143,6 +158,9 @@ impl State {
             driven: false,
             continued: BTreeMap::new(),
             turns: 0,
+            metered: BTreeMap::new(),
+            runs_ended: 0,
+            heard: BTreeMap::new(),
             mended: 0,
         }
     }
@@ -226,6 +244,7 @@ impl State {
     fn fold(&mut self, event: &Event) {
         let (seq, at) = (event.seq, event.at);
         self.headway.take(&event.fact, at);
+        self.credit(event);
         match &event.fact {
             Fact::CloneStarted { format } => self.format = *format,
             Fact::SessionStarted { format, session, title, goal, constraints, max, branch, head, person, continues, parent } => {
@@ -261,6 +280,7 @@ impl State {
                 if !self.clients.contains(client) {
                     self.clients.push(client.clone());
                 }
+                self.heard.insert(client.clone(), self.runs_ended);
             }
             Fact::SessionDriven {} => self.driven = true,
             Fact::TurnContinued { client, task: _, continued } => {
@@ -298,12 +318,24 @@ impl State {
             Fact::FileSealed { file, bytes } => {
                 self.sealed.insert(file.clone(), bytes.clone());
             }
-            Fact::CompactionSealed { compaction, cause, .. } => {
-                self.compaction = Some(Compacted { number: *compaction, cause: *cause, at, restored: None });
+            Fact::CompactionSealed { compaction, cause, client, measure, .. } => {
+                let (number, cause, measure) = (*compaction, *cause, *measure);
+                self.compaction = Some(Compacted { number, cause, at, restored: None, agents: 0, measure });
+                if let Some(client) = client {
+                    if cause == Cause::Proactive {
+                        self.ahead.insert(client.clone())
+                    } else {
+                        self.ahead.remove(client)
+                    };
+                }
             }
-            Fact::CompactionRestored { compaction } => {
+            Fact::CompactionRestored { compaction, client, agents, measure } => {
                 if let Some(last) = self.compaction.as_mut().filter(|last| last.number == *compaction) {
-                    last.restored = Some(at);
+                    (last.restored, last.agents, last.measure) = (Some(at), *agents, measure.or(last.measure));
+                }
+                match client {
+                    Some(client) => drop(self.ahead.remove(client)),
+                    None => self.ahead.clear(),
                 }
             }
             Fact::TaskAdded { task, .. } => {
@@ -338,11 +370,12 @@ impl State {
                 self.questions.push(Named { id: question.clone(), title: title.clone(), at });
             }
             Fact::QuestionAnswered { .. } => self.answers += 1,
-            Fact::NoteAdded { .. }
-            | Fact::ChangeSeen { .. }
-            | Fact::ToolHeld { .. }
-            | Fact::ClientTold { .. }
-            | Fact::HookFailed { .. } => {}
+            Fact::ClientTold { client, .. } => {
+                if let Some(client) = client {
+                    self.heard.insert(client.clone(), self.runs_ended);
+                }
+            }
+            Fact::NoteAdded { .. } | Fact::ChangeSeen { .. } | Fact::ToolHeld { .. } | Fact::HookFailed { .. } => {}
             Fact::CheckpointMade { name, reference, object, commit, tree: _, evidence, reason, summary, task } => {
                 let taken = Taken {
                     seq,
@@ -371,11 +404,19 @@ impl State {
                 self.intents.insert(seq, intent.clone());
             }
             Fact::IntentSettled { intent, outcome } => self.settle(*intent, outcome, at),
-            Fact::GateRan { gate, declaration, tree, verdict, took, figure, .. } => {
-                let before = self.gates.get(gate).filter(|known| known.declaration == *declaration);
-                let first = before.and_then(|known| known.first).or(figure.filter(|_| *verdict == Verdict::Green));
-                let state =
-                    GateState { at, declaration: declaration.clone(), tree: tree.clone(), verdict: *verdict, took: *took, first };
+            Fact::GateRan { gate, declaration, tree, verdict, took, output, figure, .. } => {
+                let before = self.gates.get(gate);
+                let same = before.filter(|known| known.declaration == *declaration);
+                let state = GateState {
+                    at,
+                    declaration: declaration.clone(),
+                    tree: tree.clone(),
+                    verdict: *verdict,
+                    took: *took,
+                    first: same.and_then(|known| known.first).or(figure.filter(|_| *verdict == Verdict::Green)),
+                    figure: figure.or(before.and_then(|known| known.figure)),
+                    printed: output.as_deref().filter(|_| *verdict != Verdict::Green).map(|text| quote::tail(text, PRINTED)),
+                };
                 self.gates.insert(gate.clone(), state);
             }
             Fact::TaskTested { task, declaration, tree, verdict } => {
@@ -395,6 +436,7 @@ impl State {
                 });
             }
             Fact::RunEnded { reason, .. } => {
+                self.runs_ended += 1;
                 if let Some(run) = &mut self.run {
                     run.ended = Some(reason.clone());
                     run.step = None;
@@ -434,14 +476,43 @@ impl State {
                 }
             }
             Fact::LimitMet { until, .. } => self.limit = *until,
-            Fact::UsageSeen { input_tokens, output_tokens, cost_micros, .. } => {
-                self.spent.input_tokens += input_tokens;
-                self.spent.output_tokens += output_tokens;
-                self.spent.cost_micros += cost_micros;
+            Fact::UsageSeen { client, input_tokens, output_tokens, cost_micros, .. } => {
+                let (input_tokens, output_tokens, cost_micros) = (*input_tokens, *output_tokens, *cost_micros);
+                let more = Spent { input_tokens, output_tokens, cost_micros };
+                self.spent += more;
+                if let Some(client) = client {
+                    *self.metered.entry(client.clone()).or_default() += more;
+                }
             }
             Fact::ToolUsed { .. } => self.tools += 1,
             Fact::StoreMended { .. } => self.mended += 1,
             Fact::Unknown => self.newer = true,
+        }
+    }
+
+    /// Who worked on what, and said what.
+    fn credit(&mut self, event: &Event) {
+        let acting = || match &event.actor {
+            Actor::Agent { name, role, .. } => Some(slug(role.as_deref().unwrap_or(name))),
+            Actor::Person { .. } | Actor::Autonomy => None,
+        };
+        match &event.fact {
+            Fact::StepStarted { task, agent, .. } => {
+                self.workers.entry(slug(agent)).or_default().tasks.insert(task.clone());
+            }
+            Fact::TaskStarted { task, .. } | Fact::TaskDone { task, .. } | Fact::TaskFailed { task, .. } => {
+                if let Some(name) = acting() {
+                    self.workers.entry(name).or_default().tasks.insert(task.clone());
+                }
+            }
+            Fact::ProgressAdded { text, task } => {
+                if let Some(name) = acting() {
+                    let worker = self.workers.entry(name).or_default();
+                    worker.said = Some(text.clone());
+                    worker.tasks.extend(task.clone());
+                }
+            }
+            _ => {}
         }
     }
 

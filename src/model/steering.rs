@@ -7,6 +7,7 @@ use crate::model::{
     id::{Digest, TaskId},
     quote::{self, counted},
     session::Stop,
+    state::Spent,
     turn::Continued,
 };
 
@@ -30,6 +31,12 @@ pub struct Turn<'a> {
     pub steps: u64,
     /// How often they may.
     pub max_steps: u64,
+    /// What its conversations have used, as far as it was counted.
+    pub spent: Spent,
+    /// How many tokens they may use, those from caches not counted.
+    pub max_tokens: u64,
+    /// How much money they may use, in millionths of a dollar.
+    pub max_cost: u64,
     /// How many such turns in a row may change nothing.
     pub max_idle: u32,
     /// How many turns in a row the client lets a hook ask for.
@@ -62,6 +69,10 @@ pub enum Rest {
     OutOfTime,
     /// The session went on by itself as often as it may.
     OutOfSteps,
+    /// Its conversations used as many tokens as they may.
+    OutOfTokens,
+    /// Its conversations used as much money as they may.
+    OutOfMoney,
     /// The client allows no more turns in a row.
     Capped {
         /// How many there were.
@@ -83,6 +94,8 @@ impl Rest {
             }
             Self::OutOfTime => "autonomy: the session's time is over; `autonomy session end` ends it".to_owned(),
             Self::OutOfSteps => "autonomy: the session has gone on by itself as often as `run.max_steps` lets it".to_owned(),
+            Self::OutOfTokens => "autonomy: the session has used as many tokens as `run.max_tokens` lets it".to_owned(),
+            Self::OutOfMoney => "autonomy: the session has used as much money as `run.max_cost` lets it".to_owned(),
             Self::Capped { turns } => format!(
                 "autonomy: the client lets no conversation go on by itself for more than {turns} turns in a row; \
                  say `go on` here, or let `autonomy run` work on in the same session"
@@ -105,6 +118,12 @@ pub fn course(turn: &Turn<'_>) -> Course {
     }
     if turn.steps >= turn.max_steps {
         return Course::Rest(Rest::OutOfSteps);
+    }
+    if turn.spent.tokens() >= turn.max_tokens {
+        return Course::Rest(Rest::OutOfTokens);
+    }
+    if turn.spent.cost_micros >= turn.max_cost {
+        return Course::Rest(Rest::OutOfMoney);
     }
     if row >= turn.cap {
         return Course::Rest(Rest::Capped { turns: row });
@@ -155,6 +174,9 @@ mod tests {
             stop: Stop::No,
             steps: 0,
             max_steps: 100,
+            spent: Spent::default(),
+            max_tokens: 1_000,
+            max_cost: 1_000,
             max_idle: 3,
             cap: CLIENT_CAP,
         }
@@ -172,6 +194,10 @@ mod tests {
         assert_eq!(rest(&Turn { stop: Stop::Hard, ..fresh.clone() }), Rest::OutOfTime);
         assert_eq!(rest(&Turn { task: None, waiting: 2, ..fresh.clone() }), Rest::NothingReady { waiting: 2 });
         assert_eq!(rest(&Turn { steps: 100, ..fresh.clone() }), Rest::OutOfSteps);
+        let spent = Spent { input_tokens: 600, output_tokens: 400, cost_micros: 0 };
+        assert_eq!(rest(&Turn { spent, ..fresh.clone() }), Rest::OutOfTokens);
+        let spent = Spent { cost_micros: 1_000, ..Spent::default() };
+        assert_eq!(rest(&Turn { spent, ..fresh.clone() }), Rest::OutOfMoney);
         let last = Continued { row: CLIENT_CAP, idle: 0, standing: Digest::of("before") };
         assert_eq!(rest(&turn(&task, Some(&last), "a")), Rest::Capped { turns: CLIENT_CAP });
         assert!(matches!(course(&Turn { cap: 40, ..turn(&task, Some(&last), "a") }), Course::On(..)), "told otherwise");

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     actor::Actor,
+    compaction::Measure,
     event::{Event, Fact, Verdict},
     id::{DecisionId, Oid, QuestionId, TaskId},
     intent::{Intent, Settlement},
+    quote,
     time::{Lapse, Timestamp},
 };
 
@@ -85,6 +87,42 @@ impl Usage {
     }
 }
 
+/// How often agents' memory was cut, and how much was handed back for how much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Memory {
+    /// How often everything was handed back.
+    pub restored: u64,
+    /// The tokens that the conversations held before, where clients counted them.
+    pub context_tokens: u64,
+    /// The tokens of the briefings that stood for those; one counts as four characters.
+    pub briefing_tokens: u64,
+    /// The bytes of the transcripts, where clients named them.
+    pub transcript_bytes: u64,
+}
+
+impl Memory {
+    fn take(&mut self, measure: &Measure) {
+        self.restored += 1;
+        self.transcript_bytes += measure.transcript.unwrap_or_default();
+        if let (Some(context), Some(briefing)) = (measure.context, measure.tokens()) {
+            self.context_tokens += context;
+            self.briefing_tokens += briefing;
+        }
+    }
+
+    /// In words; none when nothing was cut.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let times = quote::counted(usize::try_from(self.restored).ok()?, "time");
+        let thousandths = self.briefing_tokens.saturating_mul(1000).checked_div(self.context_tokens);
+        let part = thousandths.map_or(String::new(), |part| {
+            let (whole, tenths) = (part / 10, part % 10);
+            format!("; briefings of {} tokens for {} ({whole}.{tenths} %)", self.briefing_tokens, self.context_tokens)
+        });
+        (self.restored > 0).then(|| format!("handed back {times}{part}"))
+    }
+}
+
 /// What happened since a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -108,6 +146,10 @@ pub struct Tally {
     pub progress: u64,
     /// What agents used.
     pub usage: Usage,
+    /// How often agents' memory was cut, and what they were handed back.
+    pub memory: Memory,
+    /// What was sealed last, and what its briefing stands for.
+    sealed: Option<(u32, Measure)>,
 }
 
 /// Adds up `events`, which are all of a log in order; only what happened at `since` or later counts.
@@ -173,6 +215,11 @@ impl Tally {
                 self.usage.output_tokens += output_tokens;
                 self.usage.cost_micros += cost_micros;
             }
+            Fact::CompactionSealed { compaction, measure, .. } => self.sealed = Some((*compaction, *measure)),
+            Fact::CompactionRestored { compaction, measure, .. } => {
+                let sealed = self.sealed.filter(|(number, _)| number == compaction).map(|(_, sealed)| sealed);
+                self.memory.take(&measure.or(sealed.unwrap_or_default()));
+            }
             Fact::StoreMended { what } => self.back.push((event.at, Back::Mended { what: what.clone() })),
             _ => {}
         }
@@ -236,7 +283,7 @@ mod tests {
 
     #[test]
     fn usage_is_added_up_and_costs_are_rounded_up() {
-        let used = |cost_micros| Fact::UsageSeen { step: None, input_tokens: 10, output_tokens: 1, cost_micros };
+        let used = |cost_micros| Fact::UsageSeen { step: None, client: None, input_tokens: 10, output_tokens: 1, cost_micros };
         let tally = tally(&log(vec![(0, used(1_000_000)), (1, used(234_001))]), at(0));
         assert_eq!((tally.usage.input_tokens, tally.usage.output_tokens), (20, 2));
         assert_eq!(tally.usage.dollars(), "$1.24");

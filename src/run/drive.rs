@@ -15,6 +15,7 @@ use crate::{
         store::{
             layout::Private,
             lock::{self, RunLock},
+            overview::Overview,
             publish,
         },
         transaction::Transaction,
@@ -24,7 +25,7 @@ use crate::{
         actor::Actor,
         branch::{Protection, protection},
         event::Fact,
-        holdings::Holdings,
+        holdings::{Holdings, current_task},
         id::{AgentName, GateName, RunId, SessionId, TaskId},
         intent::{Intent, Settlement},
         plan::{Next, Outlook, Plan, Reach, advance, ending::Ending},
@@ -168,7 +169,7 @@ pub fn prospect(workspace: &Workspace, request: &Request) -> Result<Prospect> {
     in_force::demand_hooks(workspace)?;
     let board = Board::read(workspace)?;
     let named = |task: &Task| (task.id.clone(), task.title.clone());
-    let ready = may_begin(&board.holdings, &plan);
+    let ready = may_begin(&board.holdings, &plan, handed_over(workspace)?.as_ref());
     let started = started(&board.holdings).filter(|task| !ready.contains(task));
     Ok(Prospect {
         started: started.map(named).collect(),
@@ -195,6 +196,8 @@ fn choose(workspace: &Workspace, request: &Request) -> Result<Choice> {
     let plan = Plan {
         max: request.max.unwrap_or(settings.run.max_hours.0),
         steps: request.steps.unwrap_or_else(|| settings.run.max_steps.get()),
+        tokens: settings.run.max_tokens.get(),
+        cost_micros: settings.run.max_cost.0,
         tries: settings.run.max_tries.get(),
         idle: settings.run.steps_without_progress.get(),
         gates: gates.iter().filter(|own| own.gate.is_some()).map(|own| own.name.clone()).collect(),
@@ -235,7 +238,7 @@ fn may_commit(workspace: &Workspace) -> Result<Option<String>> {
 /// What the client of an agent is given besides its profile.
 fn given(workspace: &Workspace) -> Result<Given> {
     let sources = in_force::client_settings(workspace)?;
-    // Both say what a person has to know; what agents start with is said again at each attempt.
+    in_force::tell_withheld(workspace, &sources);
     Ok(Given { servers: in_force::servers(workspace)?, plugin: hand_out::plugin_for_agents(workspace, &sources)? })
 }
 
@@ -373,6 +376,8 @@ fn next_command(workspace: &Workspace, ending: &Ending) -> Result<String> {
         | Ending::SettingsChanged
         | Ending::OutOfTime
         | Ending::OutOfSteps
+        | Ending::OutOfTokens
+        | Ending::OutOfMoney
         | Ending::NoProgress
         | Ending::Limit { .. }
         | Ending::AgentUnusable { .. }
@@ -381,15 +386,27 @@ fn next_command(workspace: &Workspace, ending: &Ending) -> Result<String> {
     Ok(next.to_owned())
 }
 
-/// The tasks that the plan lets begin now, best first. What somebody has started is theirs, unless the plan names it.
-fn may_begin<'a>(holdings: &'a Holdings, plan: &Plan) -> Vec<&'a Task> {
-    let mut fit = holdings.ready();
+/// The tasks that the plan lets begin now, best first. What somebody has started is theirs, unless the plan names it or it is
+/// handed over: then it comes first.
+fn may_begin<'a>(holdings: &'a Holdings, plan: &Plan, handed_over: Option<&TaskId>) -> Vec<&'a Task> {
+    let mut fit: Vec<&Task> = started(holdings).filter(|task| Some(&task.id) == handed_over).collect();
+    fit.extend(holdings.ready());
     if let Some(only) = &plan.task {
         fit.retain(|task| task.id == *only);
         let free = |task: &&Task| task.id == *only && order::blockers(task, &holdings.standings()).is_empty();
-        fit.extend(started(holdings).filter(free));
+        if fit.is_empty() {
+            fit.extend(started(holdings).filter(free));
+        }
     }
     fit
+}
+
+/// The task that the conversation of a session that goes on by itself was at; a run takes over from it.
+fn handed_over(workspace: &Workspace) -> Result<Option<TaskId>> {
+    let Some(session) = workspace.belongs_to()? else { return Ok(None) };
+    let overview = Overview::read(workspace)?;
+    let state = overview.session(&session).map(|known| &known.state).filter(|state| state.driven);
+    Ok(state.and_then(current_task).cloned())
 }
 
 /// The tasks that somebody has started, best first.
@@ -542,7 +559,7 @@ fn outlook(workspace: &Workspace, plan: &Plan) -> Result<Outlook> {
     if let Some(milestone) = board.holdings.due().into_iter().find(|milestone| wanted(&milestone.id)) {
         return Ok(Outlook::Due(milestone.id.clone()));
     }
-    if let Some(task) = may_begin(&board.holdings, plan).first() {
+    if let Some(task) = may_begin(&board.holdings, plan, handed_over(workspace)?.as_ref()).first() {
         return Ok(Outlook::Ready(task.id.clone()));
     }
     let mut left = board.holdings.tasks.iter().filter(|held| wanted(&held.task.id) && !held.progress.is_over()).peekable();

@@ -83,6 +83,8 @@ pub(in crate::run) struct Stage<'a, 't> {
     /// What failed in the last try: what it was, and what it printed.
     pub(in crate::run) failing: Vec<(String, String)>,
     recording: Option<(PathBuf, Recording)>,
+    /// Whose settings the client of the last attempt loaded.
+    sources: Option<Vec<&'static str>>,
 }
 
 impl<'a, 't> Stage<'a, 't> {
@@ -99,7 +101,7 @@ impl<'a, 't> Stage<'a, 't> {
         tell: &'t mut dyn FnMut(&str),
     ) -> Self {
         let (used, failing) = (BTreeMap::new(), Vec::new());
-        Self { transaction, plan, gates, stop, tell, run, name, profile, agent, used, failing, recording: None }
+        Self { transaction, plan, gates, stop, tell, run, name, profile, agent, used, failing, recording: None, sources: None }
     }
 
     /// Writes down what the agent does from now on.
@@ -271,6 +273,10 @@ impl<'a, 't> Stage<'a, 't> {
             }
         };
         let settings_of_client = in_force::client_settings(workspace)?;
+        // What holds when the run begins is told then.
+        if self.sources.replace(settings_of_client.clone()).is_some_and(|known| known != settings_of_client) {
+            in_force::tell_withheld(workspace, &settings_of_client);
+        }
         let none = Usage::default();
         let resume = work.known.then(|| self.used.get(work.client).unwrap_or(&none));
         let attempt = Attempt {
@@ -341,6 +347,7 @@ impl<'a, 't> Stage<'a, 't> {
         if total.tokens() > 0 || total.cost_micros > 0 {
             facts.push(Fact::UsageSeen {
                 step: Some(step.clone()),
+                client: None,
                 input_tokens: total.input_tokens,
                 output_tokens: total.output_tokens,
                 cost_micros: total.cost_micros,

@@ -3,6 +3,7 @@
 //! Needs the client: `AUTONOMY_TEST_CLAUDE` names its program, which `.ci/run client` installs. Without it the test says
 //! loudly that it was skipped. `AUTONOMY_TEST_REPOSITORY` names another repository to work on: whatever `git clone` takes.
 
+mod deaths;
 mod hooks;
 mod messages;
 

@@ -232,10 +232,23 @@ fn scripts_are_called_from_any_shell_with_and_without_a_payload() {
     sandbox.autonomy(["init", "--scripts", "tools"]).ok();
     assert!(sandbox.autonomy(["init", "--scripts", "tools"]).ok().stderr.contains("Everything is in place already"));
     let shell = |script: &str| sandbox.run(sandbox.program("sh").args(["-c", script])).ok().stdout;
-    for input in ["</dev/null", "<<E\n{\"hook_event_name\":\"PreCompact\",\"trigger\":\"auto\"}\nE"] {
-        assert!(shell(&format!("tools/pre-compaction.sh {input}")).starts_with("Everything that"), "{input}");
-        assert!(shell(&format!("tools/post-compaction.sh {input}")).contains("The parser takes every input"), "{input}");
-    }
+    // What a client hands over makes the words those for its agent; without it they are for whoever called.
+    let payload = "<<E\n{\"hook_event_name\":\"PreCompact\",\"session_id\":\"5e55104a-1\",\"trigger\":\"auto\"}\nE";
+    assert!(shell(&format!("tools/pre-compaction.sh {payload}")).starts_with("Everything that"));
+    let told = shell(&format!("tools/post-compaction.sh {payload}"));
+    assert!(told.starts_with("# Briefing") && told.contains("The parser takes every input"), "{told}");
+    assert!(sandbox.autonomy(["compact", "show"]).ok().stdout.contains("(auto)"));
+    let sealed = shell("tools/pre-compaction.sh </dev/null");
+    assert!(sealed.starts_with("Sealed compaction 2 of session ") && sealed.contains("Everything that"), "{sealed}");
+    let listed = shell("tools/post-compaction.sh </dev/null");
+    assert!(listed.starts_with("Compaction 2 of session ") && listed.contains("present"), "{listed}");
+    // A terminal is never waited for.
+    let at_terminal = |name: &str| shell(&format!("script -qec tools/{name}-compaction.sh /dev/null </dev/null"));
+    let typed = at_terminal("pre") + &at_terminal("post");
+    assert!(typed.contains("Sealed compaction 3") && typed.contains("present"), "{typed}");
+    // A client takes 2 for a veto.
+    let unknown = shell(&format!("AUTONOMY_SESSION=nowhere tools/pre-compaction.sh {payload}\necho ended $?"));
+    assert!(unknown.ends_with("ended 1\n"), "{unknown}");
     sandbox.write("tools/pre-compaction.sh", "#!/bin/sh\nmine\n");
     let refused = sandbox.autonomy(["init", "--scripts", "tools"]).ended(4);
     assert!(refused.stderr.contains("it is not ours"), "{refused:?}");

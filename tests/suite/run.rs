@@ -1,5 +1,6 @@
 //! `autonomy run` with recordings: what it commits, what it leaves alone, and how it goes on after it was killed.
 
+mod budgets;
 mod endings;
 mod figures;
 mod fullness;
@@ -32,7 +33,7 @@ fn stage(recording: &str, tasks: &[&str]) -> Sandbox {
 }
 
 /// The same with a program of the test's own as the agent; `more` are further lines of its profile.
-fn stage_program(driver: &str, script: &str, more: &str, tasks: &[&str]) -> Sandbox {
+pub(crate) fn stage_program(driver: &str, script: &str, more: &str, tasks: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new().apart();
     sandbox.install("own-agent", script);
     settle_on(&sandbox, &format!("driver = \"{driver}\"\nprogram = \"own-agent\"\n{more}"), tasks);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::sandbox::Sandbox;
 
 /// The keys, each with the file whose tests show what it does.
-const SHOWN: [(&str, &str); 42] = [
+const SHOWN: [(&str, &str); 44] = [
     ("agents.<name>.allow", "src/run/agent/tests.rs"),
     ("agents.<name>.arguments", "src/run/agent/tests.rs"),
     ("agents.<name>.driver", "tests/suite/run.rs"),
@@ -35,8 +35,10 @@ const SHOWN: [(&str, &str); 42] = [
     ("performance.max_concurrent_workflows", "tests/suite/run/places.rs"),
     ("rollback.automatic", "tests/suite/run/retreat.rs"),
     ("run.agent", "tests/suite/settings.rs"),
+    ("run.max_cost", "tests/suite/run/budgets.rs"),
     ("run.max_hours", "tests/suite/settings.rs"),
     ("run.max_steps", "tests/suite/settings.rs"),
+    ("run.max_tokens", "tests/suite/run/budgets.rs"),
     ("run.max_tries", "tests/suite/settings.rs"),
     ("run.step_timeout", "tests/suite/settings.rs"),
     ("run.steps_without_progress", "tests/suite/settings.rs"),

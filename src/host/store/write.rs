@@ -118,12 +118,6 @@ pub fn is_empty(directory: &Path) -> Result<bool> {
     }
 }
 
-/// How many bytes the file at `path` has; none when there is no plain file.
-#[must_use]
-pub fn size_of(path: &Path) -> Option<u64> {
-    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.len())
-}
-
 /// Reads a file of at most `cap` bytes; none when it is not there.
 ///
 /// # Errors

@@ -6,10 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::{
-    actor::Actor,
     compaction::{KEYS, ROSTER, agent_key},
-    event::{Event, Fact, Verdict},
-    figure::Figure,
+    event::Verdict,
     holdings::{HeldTask, Holdings, current_task, phase_words},
     id::{GateName, TaskId, slug},
     memory::{Note, NoteKind},
@@ -32,8 +30,6 @@ pub struct Material<'a> {
     pub state: &'a State,
     /// The session.
     pub session: &'a Session,
-    /// All its events.
-    pub events: &'a [Event],
     /// The records in force.
     pub holdings: &'a Holdings,
     /// The gates of the settings.
@@ -92,15 +88,14 @@ fn milestones(holdings: &Holdings) -> impl Iterator<Item = &HeldTask> {
 /// The value of every key.
 #[must_use]
 pub fn capture(material: &Material<'_>) -> BTreeMap<String, Value> {
-    let told = Told::by(material.events);
     let mut values: BTreeMap<String, Value> =
-        KEYS.iter().map(|key| ((*key).to_owned(), with_remembered(material, key, material.value(key, &told)))).collect();
+        KEYS.iter().map(|key| ((*key).to_owned(), with_remembered(material, key, material.value(key)))).collect();
     let mut agents: BTreeSet<String> = ROSTER.iter().map(|name| (*name).to_owned()).collect();
     agents.extend(material.agents.iter().map(|name| slug(name)).filter(|name| !name.is_empty()));
-    agents.extend(told.agents.keys().cloned());
+    agents.extend(material.state.workers.keys().cloned());
     agents.extend(material.remembered_agents());
     for name in agents {
-        let (key, value) = (agent_key(&name), material.agent(&name, &told));
+        let (key, value) = (agent_key(&name), material.agent(&name));
         let value = with_remembered(material, &key, value);
         values.insert(key, value);
     }
@@ -126,65 +121,6 @@ fn with_remembered(material: &Material<'_>, key: &str, value: Value) -> Value {
     }
 }
 
-/// What only the events say.
-#[derive(Default)]
-struct Told<'a> {
-    /// The tasks that each agent worked on, and what it last said.
-    agents: BTreeMap<String, Worker<'a>>,
-    /// What each gate that is not green printed last.
-    printed: BTreeMap<&'a GateName, &'a str>,
-    /// The figure that each gate measured last.
-    figures: BTreeMap<&'a GateName, Figure>,
-}
-
-#[derive(Default)]
-struct Worker<'a> {
-    tasks: BTreeSet<&'a TaskId>,
-    said: Option<&'a str>,
-}
-
-impl<'a> Told<'a> {
-    fn by(events: &'a [Event]) -> Self {
-        let mut told = Self::default();
-        for event in events {
-            told.take(event);
-        }
-        told
-    }
-
-    fn take(&mut self, event: &'a Event) {
-        let acting = match &event.actor {
-            Actor::Agent { name, role, .. } => Some(slug(role.as_deref().unwrap_or(name))),
-            Actor::Person { .. } | Actor::Autonomy => None,
-        };
-        match &event.fact {
-            Fact::StepStarted { task, agent, .. } => {
-                self.agents.entry(slug(agent)).or_default().tasks.insert(task);
-            }
-            Fact::TaskStarted { task, .. } | Fact::TaskDone { task, .. } | Fact::TaskFailed { task, .. } => {
-                if let Some(name) = acting {
-                    self.agents.entry(name).or_default().tasks.insert(task);
-                }
-            }
-            Fact::ProgressAdded { text, task } => {
-                if let Some(name) = acting {
-                    let worker = self.agents.entry(name).or_default();
-                    worker.said = Some(text);
-                    worker.tasks.extend(task);
-                }
-            }
-            Fact::GateRan { gate, verdict, output, figure, .. } => {
-                self.printed.remove(gate);
-                if let (Some(output), true) = (output, *verdict != Verdict::Green) {
-                    self.printed.insert(gate, output);
-                }
-                self.figures.extend(figure.map(|figure| (gate, figure)));
-            }
-            _ => {}
-        }
-    }
-}
-
 impl<'a> Material<'a> {
     /// Notes that still count.
     fn notes(&self) -> impl Iterator<Item = &'a Note> {
@@ -207,7 +143,7 @@ impl<'a> Material<'a> {
         self.notes().filter_map(name).filter(|name| !name.is_empty()).collect()
     }
 
-    fn value(&self, key: &str, told: &Told<'_>) -> Value {
+    fn value(&self, key: &str) -> Value {
         match key {
             "metadata" => self.metadata(),
             "architect/specification" => self.page("SPECIFICATION"),
@@ -221,9 +157,11 @@ impl<'a> Material<'a> {
             "files/critical" => json!({ "changed": some(self.changed), "uncommitted": some(self.uncommitted) }),
             "files/dependencies" => self.page("DEPENDENCY_GRAPH"),
             "testing/results" => self.results(),
-            "testing/failed" => self.failed(told),
+            "testing/failed" => self.failed(),
             "testing/coverage" => {
-                json!(told.figures.iter().map(|(gate, it)| (gate.to_string(), it.to_string())).collect::<BTreeMap<_, _>>())
+                let figures =
+                    self.state.gates.iter().filter_map(|(gate, known)| Some((gate.to_string(), known.figure?.to_string())));
+                json!(figures.collect::<BTreeMap<_, _>>())
             }
             "milestones/completed" => self.milestones(),
             "tasks/blocked" => self.blocked(),
@@ -310,12 +248,9 @@ impl<'a> Material<'a> {
         json!({ "gates": gates.collect::<Vec<_>>(), "tasks": tasks.collect::<Vec<_>>() })
     }
 
-    fn failed(&self, told: &Told<'_>) -> Value {
+    fn failed(&self) -> Value {
         let red = self.state.gates.iter().filter(|(_, gate)| gate.verdict != Verdict::Green);
-        let gates = red.map(|(name, gate)| {
-            let printed = told.printed.get(name).map(|text| quote::tail(text, TEXT));
-            json!({ "gate": name, "verdict": gate.verdict, "printed": printed })
-        });
+        let gates = red.map(|(name, gate)| json!({ "gate": name, "verdict": gate.verdict, "printed": gate.printed }));
         let why = |held: &HeldTask| match &held.progress {
             Progress::Failed { why } => Some(json!({ "task": held.task.id, "why": why, "failures": held.failures() })),
             _ => None,
@@ -358,8 +293,8 @@ impl<'a> Material<'a> {
         self.holdings.tasks.iter().map(line).collect::<Vec<_>>().into()
     }
 
-    fn agent(&self, name: &str, told: &Told<'_>) -> Value {
-        let Some(worker) = told.agents.get(name) else { return Value::Null };
+    fn agent(&self, name: &str) -> Value {
+        let Some(worker) = self.state.workers.get(name) else { return Value::Null };
         let tasks: Vec<&HeldTask> = worker.tasks.iter().filter_map(|id| self.holdings.task(id)).collect();
         let those = |fits: fn(&Progress) -> bool| -> Vec<&TaskId> {
             tasks.iter().filter(|held| fits(&held.progress)).map(|held| &held.task.id).collect()

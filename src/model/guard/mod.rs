@@ -70,6 +70,8 @@ pub enum Rule {
     DeniedCommand,
     /// What cannot be read and looks dangerous needs a person.
     Unread,
+    /// What the rules of the agent's client leave to a person.
+    Client,
 }
 
 impl Rule {
@@ -95,6 +97,7 @@ impl Rule {
             Self::Reserved => "reserved",
             Self::DeniedCommand => "denied-command",
             Self::Unread => "unread",
+            Self::Client => "client",
         }
     }
 }

@@ -27,6 +27,10 @@ pub enum Ending {
     OutOfTime,
     /// The run made as many attempts as it may.
     OutOfSteps,
+    /// Its agents used as many tokens as they may.
+    OutOfTokens,
+    /// Its agents used as much money as they may.
+    OutOfMoney,
     /// Attempts in a row changed nothing or did not come to their end.
     NoProgress,
     /// A usage limit lasts longer than the run may.
@@ -59,6 +63,8 @@ impl Ending {
             Self::SettingsChanged => "settings_changed",
             Self::OutOfTime => "out_of_time",
             Self::OutOfSteps => "out_of_steps",
+            Self::OutOfTokens => "out_of_tokens",
+            Self::OutOfMoney => "out_of_money",
             Self::NoProgress => "no_progress",
             Self::Limit { .. } => "limit",
             Self::AgentUnusable { .. } => "agent_unusable",
@@ -75,7 +81,9 @@ impl Ending {
             Self::NeedsPerson => Code::NeedsPerson.exit(),
             Self::CannotCommit { .. } => Code::Conflict.exit(),
             Self::AgentUnusable { .. } => Code::Environment.exit(),
-            Self::OutOfTime | Self::OutOfSteps | Self::NoProgress | Self::Limit { .. } => Code::Budget.exit(),
+            Self::OutOfTime | Self::OutOfSteps | Self::OutOfTokens | Self::OutOfMoney | Self::NoProgress | Self::Limit { .. } => {
+                Code::Budget.exit()
+            }
         }
     }
 }
@@ -93,6 +101,8 @@ impl fmt::Display for Ending {
             Self::SettingsChanged => formatter.write_str("the settings changed"),
             Self::OutOfTime => formatter.write_str("its time is over"),
             Self::OutOfSteps => formatter.write_str("it made as many attempts as it may"),
+            Self::OutOfTokens => formatter.write_str("its agents used as many tokens as `run.max_tokens` lets them"),
+            Self::OutOfMoney => formatter.write_str("its agents used as much money as `run.max_cost` lets them"),
             Self::NoProgress => formatter.write_str("attempts in a row changed nothing or did not come to their end"),
             Self::Limit { until } => write!(formatter, "the usage limit lasts until {}", until.second()),
             Self::AgentUnusable { why } => write!(formatter, "the agent cannot work: {why}"),

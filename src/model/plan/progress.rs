@@ -36,6 +36,10 @@ pub struct Progress {
     pub started: Timestamp,
     /// How many attempts the run has made.
     pub steps: u32,
+    /// How many tokens its attempts used, those from caches not counted.
+    pub tokens: u64,
+    /// How much money they used, in millionths of a dollar.
+    pub cost_micros: u64,
     /// How many attempts in a row changed nothing or did not come to their end.
     pub idle: u32,
     /// Whether somebody asked the run to stop.
@@ -120,6 +124,8 @@ impl Default for Progress {
             ended: true,
             started: Timestamp::from_millisecond(0).expect("because 1970 can be written"),
             steps: 0,
+            tokens: 0,
+            cost_micros: 0,
             idle: 0,
             stop_asked: false,
             gates: BTreeMap::new(),
@@ -181,6 +187,10 @@ impl Progress {
                 }
             }
             Fact::StepEnded { step, outcome, .. } => self.end_step(step, outcome, at),
+            Fact::UsageSeen { step: Some(_), input_tokens, output_tokens, cost_micros, .. } => {
+                self.tokens = self.tokens.saturating_add(*input_tokens).saturating_add(*output_tokens);
+                self.cost_micros = self.cost_micros.saturating_add(*cost_micros);
+            }
             Fact::TaskFailed { task, why } => self.with(task, |current| {
                 current.tries += 1;
                 current.feedback = Some(why.clone());

@@ -25,7 +25,17 @@ fn task(number: usize) -> TaskId {
 
 fn plan() -> Plan {
     let gates = vec![GateName::new("tests").expect("plain")];
-    Plan { max: Lapse::hours(8), steps: 20, tries: 3, idle: 3, gates, task: None, reach: Reach::All }
+    Plan {
+        max: Lapse::hours(8),
+        steps: 20,
+        tokens: u64::MAX,
+        cost_micros: u64::MAX,
+        tries: 3,
+        idle: 3,
+        gates,
+        task: None,
+        reach: Reach::All,
+    }
 }
 
 /// What the world answers to one act.

@@ -88,6 +88,7 @@ pub fn compose(material: &Material<'_>) -> Report {
         gate_runs: GateRuns { green: tally.green, red: tally.red },
         checkpoints: tally.checkpoints,
         usage: tally.usage,
+        memory: tally.memory,
         headway,
         completion,
     }

@@ -17,6 +17,8 @@ pub struct Words {
     coverage: String,
     gates: Vec<String>,
     cost: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<String>,
     completion: String,
 }
 
@@ -55,6 +57,7 @@ impl Words {
             coverage: coverage.map_or(NOT_MEASURED.to_owned(), GateReport::words),
             gates: other.map(|gate| format!("Gate {}: {}", gate.gate, gate.words())).collect(),
             cost: report.usage.dollars(),
+            memory: report.memory.words(),
             completion: until,
         }
     }

@@ -196,7 +196,7 @@ mod tests {
         let all = all();
         assert!(all.iter().all(|known| !known.meaning.is_empty()), "{all:#?}");
         let paths: Vec<&str> = all.iter().map(|known| known.path.as_str()).collect();
-        insta::assert_snapshot!(paths.join(" "), @"agents.<name>.allow agents.<name>.arguments agents.<name>.driver agents.<name>.model agents.<name>.program agents.<name>.prompt agents.<name>.time_limit branches.protected checkpoints.interval checkpoints.keep_automatic checkpoints.keep_bytes checkpoints.keep_safety checkpoints.tag_interval checkpoints.tags_for_automatic gates.<name>.command gates.<name>.figure gates.<name>.kind gates.<name>.needed gates.<name>.timeout guard.blocked guard.denied guard.open guard.protected performance.max_concurrent_workflows rollback.automatic run.agent run.max_hours run.max_steps run.max_tries run.step_timeout run.steps_without_progress run.uncontained secrets.allow session.context session.timeout snapshot.max_file snapshot.max_new_files snapshot.most_bytes snapshot.most_files system.environment system.mode version");
+        insta::assert_snapshot!(paths.join(" "), @"agents.<name>.allow agents.<name>.arguments agents.<name>.driver agents.<name>.model agents.<name>.program agents.<name>.prompt agents.<name>.time_limit branches.protected checkpoints.interval checkpoints.keep_automatic checkpoints.keep_bytes checkpoints.keep_safety checkpoints.tag_interval checkpoints.tags_for_automatic gates.<name>.command gates.<name>.figure gates.<name>.kind gates.<name>.needed gates.<name>.timeout guard.blocked guard.denied guard.open guard.protected performance.max_concurrent_workflows rollback.automatic run.agent run.max_cost run.max_hours run.max_steps run.max_tokens run.max_tries run.step_timeout run.steps_without_progress run.uncontained secrets.allow session.context session.timeout snapshot.max_file snapshot.max_new_files snapshot.most_bytes snapshot.most_files system.environment system.mode version");
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_the_nearest() {
         let hint = |text: &str| check(&key(text)).expect_err(text).hint.unwrap_or_default();
-        assert_eq!(hint("run.max_hour"), "nearest: `run.max_hours`, `run.max_tries`");
+        assert_eq!(hint("run.max_hour"), "nearest: `run.max_hours`, `run.max_cost`, `run.max_tries`");
         assert_eq!(hint("runn.max_hours"), "nearest: `run`");
         assert_eq!(hint("gates.tests.comand"), "nearest: `gates.tests.command`");
         assert_eq!(hint("zzz.max_hours"), "nearest: `run.max_hours`");

@@ -11,14 +11,17 @@ pub mod layer;
 pub mod resolve;
 pub mod value;
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroU64},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
     id::{AgentName, GateName},
-    settings::value::{CommandLine, Hours, Size},
+    settings::value::{CommandLine, Dollars, Hours, Size},
     time::Lapse,
 };
 
@@ -105,6 +108,10 @@ pub struct Run {
     pub max_tries: NonZeroU32,
     /// A run ends after so many steps in a row that change nothing or do not come to their end.
     pub steps_without_progress: NonZeroU32,
+    /// A run, and a session that goes on by itself, ends after so many tokens, those from caches not counted.
+    pub max_tokens: NonZeroU64,
+    /// A run, and a session that goes on by itself, ends after so many dollars, as far as the agent's client tells.
+    pub max_cost: Dollars,
     /// The agent profile that works when none is named.
     pub agent: AgentName,
     /// An agent is stopped when one step takes longer.
@@ -342,6 +349,8 @@ impl Default for Run {
             max_steps: count(100),
             max_tries: count(3),
             steps_without_progress: count(3),
+            max_tokens: NonZeroU64::new(50_000_000).unwrap_or(NonZeroU64::MAX),
+            max_cost: Dollars(100_000_000),
             agent: claude(),
             step_timeout: Lapse::hours(1),
             uncontained: false,

@@ -120,6 +120,74 @@ impl JsonSchema for Hours {
     }
 }
 
+/// Money, in millionths of a dollar: written as a number of dollars (`20`, `0.5`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dollars(pub u64);
+
+impl Dollars {
+    /// A number of dollars, rounded to the millionth; none for what is no amount.
+    fn of(dollars: f64) -> Option<Self> {
+        let micros = (dollars * 1e6).round();
+        // The bound is far below what a float or an integer of this size can no longer tell apart.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in between")]
+        (1.0..1e15).contains(&micros).then_some(Self(micros as u64))
+    }
+}
+
+impl fmt::Display for Dollars {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, part) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        if part == 0 {
+            write!(formatter, "{whole}")
+        } else {
+            write!(formatter, "{whole}.{}", format!("{part:06}").trim_end_matches('0'))
+        }
+    }
+}
+
+impl Serialize for Dollars {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Dollars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl de::Visitor<'_> for Read {
+            type Value = Dollars;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a number of dollars above 0")
+            }
+            fn visit_f64<E: de::Error>(self, dollars: f64) -> Result<Dollars, E> {
+                Dollars::of(dollars).ok_or_else(|| E::invalid_value(de::Unexpected::Float(dollars), &self))
+            }
+            fn visit_u64<E: de::Error>(self, dollars: u64) -> Result<Dollars, E> {
+                let micros = dollars.checked_mul(1_000_000).filter(|micros| *micros > 0);
+                micros.map(Dollars).ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(dollars), &self))
+            }
+            fn visit_i64<E: de::Error>(self, dollars: i64) -> Result<Dollars, E> {
+                let wrong = || E::invalid_value(de::Unexpected::Signed(dollars), &self);
+                u64::try_from(dollars).map_err(|_| wrong()).and_then(|dollars| self.visit_u64(dollars))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Dollars, E> {
+                let number = text.trim().trim_start_matches('$').parse().ok();
+                number.and_then(Dollars::of).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+impl JsonSchema for Dollars {
+    fn schema_name() -> Cow<'static, str> {
+        "Dollars".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["number", "string"], "examples": [20, 0.5] })
+    }
+}
+
 /// A program to run: a list (program and arguments, started as they are) or a text (given to `sh -c`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandLine {

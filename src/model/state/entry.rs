@@ -2,7 +2,10 @@
 //!
 //! Values only: how events change them is said in [`State`](crate::model::state::State).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::AddAssign,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     actor::Actor,
     checkpoint::CheckpointKind,
-    compaction::Cause,
+    compaction::{Cause, Measure},
     event::{Continues, SessionOutcome, Verdict},
     figure::Figure,
     id::{CheckpointName, ClientId, Digest, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
@@ -19,6 +22,9 @@ use crate::model::{
 
 /// How many of the newest entries of each kind the state keeps.
 pub const KEPT: usize = 50;
+
+/// How many characters of what a gate printed the state keeps; the event holds all that was kept.
+pub const PRINTED: usize = 8_000;
 
 /// The newest entries of one kind, and how many there were in all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -233,6 +239,19 @@ pub struct Compacted {
     pub at: Timestamp,
     /// When it was handed back, last.
     pub restored: Option<Timestamp>,
+    /// Of how many agents anything was handed back.
+    pub agents: u32,
+    /// What the briefing stands for.
+    pub measure: Measure,
+}
+
+/// What an agent did in the session, by its own events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worker {
+    /// The tasks that it worked on.
+    pub tasks: BTreeSet<TaskId>,
+    /// What it last said.
+    pub said: Option<String>,
 }
 
 /// The last answer of a gate.
@@ -251,6 +270,12 @@ pub struct GateState {
     /// The figure of its first green answer, as it is declared now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Figure>,
+    /// The last figure, however it is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<Figure>,
+    /// The end of what it printed, when it is not green.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub printed: Option<String>,
 }
 
 /// What came of the commands that a task is tested with.
@@ -313,6 +338,32 @@ pub struct Spent {
     pub output_tokens: u64,
     /// Millionths of a dollar.
     pub cost_micros: u64,
+}
+
+impl Spent {
+    /// Tokens read and written.
+    #[must_use]
+    pub fn tokens(self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
+
+    /// What was used besides `known`.
+    #[must_use]
+    pub fn less(self, known: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.saturating_sub(known.input_tokens),
+            output_tokens: self.output_tokens.saturating_sub(known.output_tokens),
+            cost_micros: self.cost_micros.saturating_sub(known.cost_micros),
+        }
+    }
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, more: Self) {
+        self.input_tokens = self.input_tokens.saturating_add(more.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(more.output_tokens);
+        self.cost_micros = self.cost_micros.saturating_add(more.cost_micros);
+    }
 }
 
 /// A decision or question by id, title and time.

@@ -12,7 +12,7 @@ use crate::{
     },
     model::{
         event::Fact,
-        guard::{Finding, Verdict},
+        guard::{Finding, Rule, Verdict},
         holdings::current_task,
         id::{Digest, QuestionId, TaskId},
         question::{Choice, Urgency},
@@ -86,6 +86,38 @@ pub fn permit(workspace: &Workspace, request: &Request, attendance: Attendance) 
         return Ok(Permit::Asked(noted(words, write_down(workspace, held(request, call, strictest, None)))));
     }
     Ok(match put(workspace, request, call, strictest, &words, attendance) {
+        Ok(question) => Permit::PutOff(words, question),
+        Err(error) => Permit::Denied(format!("{words}\nNobody can be asked: {}", error.refusal().message)),
+    })
+}
+
+/// Rules on a tool for which the client would ask somebody. What speaks against it is as in [`permit`], and was written down then;
+/// what only the client's own rules leave to a person waits for one where nobody is there, as long as a session keeps the question.
+///
+/// # Errors
+/// Never because of the ruling.
+pub fn request(workspace: &Workspace, request: &Request, attendance: Attendance) -> Result<Permit> {
+    let ruling = guard::tool(workspace, request)?;
+    if ruling.verdict == Verdict::Deny {
+        return Ok(Permit::Denied(ruling.words()));
+    }
+    let call = call(request);
+    match said(workspace, &call) {
+        Ok(Some((question, answer))) if answer.eq_ignore_ascii_case(YES) => return Ok(Permit::Granted(question)),
+        Ok(Some((_, answer))) => {
+            return Ok(Permit::Denied(format!("A person was asked and said: {}", quote::line(&answer, MAX_WHY))));
+        }
+        Ok(None) | Err(_) => {}
+    }
+    if attendance == Attendance::Attended || workspace.belongs_to()?.is_none() {
+        return Ok(Permit::Free);
+    }
+    let words = match ruling.findings.first() {
+        Some(_) => ruling.words(),
+        None => "The rules of the client leave this to a person.".to_owned(),
+    };
+    let finding = ruling.findings.into_iter().next().unwrap_or_else(|| Finding::ask(Rule::Client, words.as_str(), ""));
+    Ok(match put(workspace, request, call, &finding, &words, attendance) {
         Ok(question) => Permit::PutOff(words, question),
         Err(error) => Permit::Denied(format!("{words}\nNobody can be asked: {}", error.refusal().message)),
     })

@@ -3,7 +3,7 @@
 //! A conversation joins the session that is live in its work tree. Without one, a session begins with the first file that is
 //! written, never with the client alone. Nothing here commits.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{
     host::{
@@ -22,7 +22,9 @@ use crate::{
         compaction::Cause,
         event::{Fact, TIMED_OUT},
         holdings::current_task,
+        hook::MAX_WORDS,
         id::{ClientId, SessionId},
+        quote,
         refusal::Code,
         shell::{self, Shell},
         state::{Phase, State},
@@ -30,7 +32,7 @@ use crate::{
     },
     ops::{
         session::{
-            compaction::{before, before_in},
+            compaction::{after, ahead, before, before_in},
             start,
         },
         tell::{briefing, scene::Scene},
@@ -71,6 +73,17 @@ fn join(transaction: &mut Transaction<'_>, client: Option<&ClientId>, facts: &[F
     if joined { settle::bind_clients(transaction) } else { Ok(()) }
 }
 
+/// What the progress log says of a task of the client's own list that was completed; nothing without a session.
+///
+/// # Errors
+/// Refuses several live sessions when nothing says which.
+pub fn completed(workspace: &Workspace, subject: &str) -> Result<Option<Fact>> {
+    let Some(session) = workspace.belongs_to()? else { return Ok(None) };
+    let transaction = Transaction::unsettled(workspace, Target::Session(session))?;
+    let text = format!("completed in the client's own list: {}", quote::line(subject, MAX_WORDS));
+    Ok(Some(Fact::ProgressAdded { text, task: current_task(transaction.state()).cloned() }))
+}
+
 /// Appends that a tool was used. Where no session is live, one begins when the tool wrote a file.
 ///
 /// # Errors
@@ -96,14 +109,23 @@ pub fn own_path(workspace: &Workspace, path: &str) -> Option<String> {
     below.to_str().map(str::to_owned)
 }
 
-/// Takes the snapshot that is due while a turn goes on, where no run does so.
+/// Takes the snapshot that is due while a turn goes on, where no run does so, and seals everything when the conversation is almost
+/// full; hands back what its agent is to know then.
 ///
 /// # Errors
 /// As [`tell`]; fails when the work tree cannot be read.
-pub fn went_on(workspace: &Workspace) -> Result<()> {
-    let Some(session) = workspace.belongs_to()? else { return Ok(()) };
+pub fn went_on(workspace: &Workspace, transcript: Option<&Path>) -> Result<Option<String>> {
+    let Some(session) = workspace.belongs_to()? else { return Ok(None) };
     let mut transaction = Transaction::unsettled(workspace, Target::Session(session))?;
-    take_due(&mut transaction).map(drop)
+    take_due(&mut transaction)?;
+    seal_ahead(&mut transaction, transcript)
+}
+
+fn seal_ahead(transaction: &mut Transaction<'_>, transcript: Option<&Path>) -> Result<Option<String>> {
+    match transcript {
+        Some(transcript) if !is_driven(transaction) => ahead::seal_ahead(transaction, transcript),
+        Some(_) | None => Ok(None),
+    }
 }
 
 fn take_due(transaction: &mut Transaction<'_>) -> Result<bool> {
@@ -124,18 +146,42 @@ fn is_driven(ledger: &Ledger<'_>) -> bool {
     lock::is_running(&ledger.directory())
 }
 
-/// A turn begins: a session that only time had laid aside goes on, and what is there before the turn is safe.
+/// A turn begins: a session that only time had laid aside goes on, what is there before the turn is safe, and everything is sealed
+/// when the conversation is almost full; hands back what its agent is to know then.
 ///
 /// # Errors
 /// As [`tell`]; fails when the work tree cannot be read.
-pub fn turn_begins(workspace: &Workspace, client: Option<&ClientId>) -> Result<()> {
+pub fn turn_begins(workspace: &Workspace, client: Option<&ClientId>, transcript: Option<&Path>) -> Result<Option<String>> {
     let mut transaction = Transaction::open(workspace)?;
+    let mut told = None;
     if transaction.session().is_some() {
         let timed_out = matches!(&transaction.state().phase, Phase::Paused { reason, .. } if reason == TIMED_OUT);
-        let resumed = timed_out.then_some(Fact::SessionResumed {});
-        join(&mut transaction, client, resumed.as_slice())?;
+        let mut facts: Vec<Fact> = timed_out.then_some(Fact::SessionResumed {}).into_iter().collect();
+        told = client.and_then(|client| meanwhile(transaction.state(), client));
+        if told.is_some() {
+            facts.push(Fact::ClientTold { event: TURN.to_owned(), client: client.cloned(), words: None });
+        }
+        join(&mut transaction, client, &facts)?;
     }
-    snapshot(&mut transaction, "before a turn of the agent")
+    snapshot(&mut transaction, "before a turn of the agent")?;
+    let full = seal_ahead(&mut transaction, transcript)?;
+    let all: Vec<String> = told.into_iter().chain(full).collect();
+    Ok((!all.is_empty()).then(|| all.join("\n\n")))
+}
+
+/// The event at which a turn begins.
+const TURN: &str = "UserPromptSubmit";
+
+/// What a conversation is to know of a run that ended since it was last heard of.
+fn meanwhile(state: &State, client: &ClientId) -> Option<String> {
+    let heard = *state.heard.get(client)?;
+    let run = state.run.as_ref().filter(|run| run.ended.is_some() && heard < state.runs_ended)?;
+    let ended = run.ended.as_deref().unwrap_or_default();
+    Some(format!(
+        "Since the last turn of this conversation `autonomy run` worked in this session: {}, and it ended with `{ended}`. Files that \
+         you know may have changed. `autonomy report` tells what was done, `autonomy next` what comes now.",
+        quote::counted(run.steps as usize, "attempt")
+    ))
 }
 
 /// A turn, or the conversation, is over: it is written down, and what is there now is safe.
@@ -170,15 +216,41 @@ fn asking(state: &State, summary: &str) -> Asking {
 ///
 /// # Errors
 /// As [`turn_begins`].
-pub fn before_compaction(workspace: &Workspace, client: Option<&ClientId>, told: Fact) -> Result<()> {
+pub fn before_compaction(
+    workspace: &Workspace,
+    client: Option<&ClientId>,
+    transcript: Option<PathBuf>,
+    told: Fact,
+) -> Result<()> {
     let mut transaction = Transaction::open(workspace)?;
     let is_asked_for = matches!(&told, Fact::ClientTold { words: Some(words), .. } if words == "manual");
     if transaction.session().is_some() {
         join(&mut transaction, client, &[told])?;
     }
     let cause = if is_asked_for { Cause::Manual } else { Cause::Auto };
-    before_in(&mut transaction, &before::Request { cause, transcript: None }).map(drop)
+    before_in(&mut transaction, &before::Request { cause, transcript }).map(drop)
 }
+
+/// The context was compacted: everything is handed back, as `compact post` does it. Where that cannot be, it is written down, and
+/// the agent is told what there is all the same.
+///
+/// # Errors
+/// As [`briefing`].
+pub fn after_compaction(workspace: &Workspace, transcript: Option<PathBuf>) -> Result<Option<String>> {
+    if workspace.belongs_to()?.is_none() {
+        return briefing(workspace);
+    }
+    match after(workspace, &after::Request { transcript, ..after::Request::default() }) {
+        Ok(outcome) => Ok(Some(outcome.briefing)),
+        Err(error) => {
+            failed(workspace, BEGINS, &quote::line(&error.to_string(), MAX_WORDS)).ok();
+            briefing(workspace)
+        }
+    }
+}
+
+/// The event at which a client hears what an agent has to know.
+const BEGINS: &str = "SessionStart";
 
 /// A conversation begins or goes on: it joins the live session, and the shells that it starts know the session by the
 /// variables in `file`.
@@ -186,12 +258,11 @@ pub fn before_compaction(workspace: &Workspace, client: Option<&ClientId>, told:
 /// # Errors
 /// As [`tell`]; fails when the file cannot be written.
 pub fn begins(workspace: &Workspace, client: Option<&ClientId>, file: Option<&Path>) -> Result<()> {
-    if workspace.belongs_to()?.is_none() {
-        return Ok(());
-    }
-    let mut transaction = Transaction::of_session(workspace)?;
+    let Some(session) = workspace.belongs_to()? else { return Ok(()) };
+    // Records are looked at when the first turn begins.
+    let mut transaction = Transaction::unsettled(workspace, Target::Session(session.clone()))?;
     join(&mut transaction, client, &[])?;
-    let (Some(file), Some(session)) = (file, transaction.session()) else { return Ok(()) };
+    let (Some(file), session) = (file, &session) else { return Ok(()) };
     let variables = pages::variables(workspace.root(), session)?;
     let directory = Private::of(workspace.common_directory()).session(session).display().to_string();
     let sets: Vec<String> = variables.iter().map(|(name, value)| Shell::Sh.set(name, value)).collect();

@@ -1,9 +1,11 @@
 //! The end of a turn in a session that was started with `--drive`: the conversation goes on by itself while there is work that
 //! moves, and rests when a person is needed. A run takes over by itself, so nothing is steered while one goes on.
 
+use std::path::Path;
+
 use crate::{
     host::{
-        Result,
+        Result, handover,
         store::{ledger::Target, lock},
         transaction::Transaction,
         workspace::Workspace,
@@ -13,9 +15,10 @@ use crate::{
         holdings::current_task,
         id::{ClientId, Digest},
         session,
-        state::Phase,
+        state::{Phase, Spent},
         steering::{self, Course, Going, Turn},
         task::progress::Progress,
+        transcript::used,
     },
     ops::work::board::Board,
 };
@@ -40,17 +43,24 @@ pub enum Steered {
     Rests(String),
 }
 
-/// Decides whether a conversation goes on; `cap` is how many turns in a row its client allows.
+/// Decides whether a conversation goes on, and counts what it has used by its `transcript`; `cap` is how many turns in a row its
+/// client allows.
 ///
 /// # Errors
 /// Fails when the store or the work tree cannot be read, or the log not be written.
-pub fn steer(workspace: &Workspace, client: &ClientId, begun: Begun, cap: u32) -> Result<Steered> {
+pub fn steer(workspace: &Workspace, client: &ClientId, begun: Begun, cap: u32, transcript: Option<&Path>) -> Result<Steered> {
     let Some(session) = workspace.belongs_to()? else { return Ok(Steered::Not) };
     let mut transaction = Transaction::unsettled(workspace, Target::Session(session))?;
-    let state = transaction.state();
-    if !state.driven || state.phase != Phase::Active || lock::is_running(&transaction.directory()) {
+    if !transaction.state().driven || transaction.state().phase != Phase::Active {
         return Ok(Steered::Not);
     }
+    if lock::is_running(&transaction.directory()) {
+        return Ok(Steered::Rests(RUNNING.to_owned()));
+    }
+    if let Some(transcript) = transcript {
+        count(&mut transaction, client, transcript)?;
+    }
+    let state = transaction.state();
     let board = Board::read(workspace)?;
     let held = &board.holdings;
     let under_way = current_task(state).filter(|id| held.task(id).is_some_and(|held| held.progress == Progress::Started));
@@ -77,6 +87,12 @@ pub fn steer(workspace: &Workspace, client: &ClientId, begun: Begun, cap: u32) -
         ),
         steps: state.turns,
         max_steps: settings.max_steps.get().into(),
+        spent: state.metered.values().fold(Spent::default(), |mut sum, more| {
+            sum += *more;
+            sum
+        }),
+        max_tokens: settings.max_tokens.get(),
+        max_cost: settings.max_cost.0,
         max_idle: settings.steps_without_progress.get(),
         cap,
     };
@@ -89,4 +105,22 @@ pub fn steer(workspace: &Workspace, client: &ClientId, begun: Begun, cap: u32) -
             Ok(Steered::On(words))
         }
     }
+}
+
+/// What a person at the client is told while a run has taken over.
+const RUNNING: &str = "autonomy: `autonomy run` works in this session; this conversation goes on when that has ended";
+
+/// The most bytes of a transcript that are read to count what it used.
+const COUNTED: u64 = 256 << 20;
+
+/// Writes down what the conversation has used since it was counted last.
+fn count(transaction: &mut Transaction<'_>, client: &ClientId, transcript: &Path) -> Result<()> {
+    let Some((text, _)) = handover::end_of(transcript, COUNTED)? else { return Ok(()) };
+    let known = transaction.state().metered.get(client).copied().unwrap_or_default();
+    let Spent { input_tokens, output_tokens, cost_micros } = used(&text).less(known);
+    if input_tokens == 0 && output_tokens == 0 && cost_micros == 0 {
+        return Ok(());
+    }
+    let client = Some(client.clone());
+    transaction.append_facts(&[Fact::UsageSeen { step: None, client, input_tokens, output_tokens, cost_micros }])
 }

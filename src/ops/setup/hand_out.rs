@@ -23,13 +23,14 @@ const SCRIPTS: [(&str, &str); 2] = [
     (
         "pre-compaction.sh",
         "call this before the context of an agent is compacted, with the client's payload on stdin or without.\n\
-         # It saves the work tree and prints what the summary should keep.\n\
-         exec autonomy hook pre-compact\n",
+         # It takes a checkpoint, seals what is known, and prints what the summary should keep.\n\
+         exec autonomy compact pre --payload \"$@\"\n",
     ),
     (
         "post-compaction.sh",
-        "call this after the context of an agent was compacted. It prints what has to be known.\n\
-         exec autonomy context brief </dev/null\n",
+        "call this after the context of an agent was compacted, with the client's payload on stdin or without.\n\
+         # It hands back what is known: with a payload as an agent reads it, without as a list.\n\
+         exec autonomy compact post --payload \"$@\"\n",
     ),
 ];
 

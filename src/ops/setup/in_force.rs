@@ -143,16 +143,21 @@ pub fn servers(workspace: &Workspace) -> Result<Option<String>> {
 pub fn client_settings(workspace: &Workspace) -> Result<Vec<&'static str>> {
     let declarations = declared::files(workspace)?;
     let store = TrustStore::open(workspace)?;
-    let mut sources = vec!["user"];
-    for (source, path) in CLIENT_SETTINGS {
-        match declarations.iter().find(|declaration| declaration.name == path) {
-            Some(declaration) if store.standing(declaration) != Standing::Trusted => workspace.notice(format!(
-                "`{path}` is not trusted as it is, so agents are started without the {source} settings; `autonomy trust` shows it"
-            )),
-            Some(_) | None => sources.push(source),
-        }
+    let is_trusted = |path: &str| {
+        let declaration = declarations.iter().find(|declaration| declaration.name == path);
+        declaration.is_none_or(|declaration| store.standing(declaration) == Standing::Trusted)
+    };
+    let trusted = CLIENT_SETTINGS.into_iter().filter(|(_, path)| is_trusted(path)).map(|(source, _)| source);
+    Ok(std::iter::once("user").chain(trusted).collect())
+}
+
+/// Says which settings of the work tree agents are started without, given those that they load.
+pub fn tell_withheld(workspace: &Workspace, sources: &[&str]) {
+    for (source, path) in CLIENT_SETTINGS.into_iter().filter(|(source, _)| !sources.contains(source)) {
+        workspace.notice(format!(
+            "`{path}` is not trusted as it is, so agents are started without the {source} settings; `autonomy trust` shows it"
+        ));
     }
-    Ok(sources)
 }
 
 /// The profile of the agent `name` as it may be started now.

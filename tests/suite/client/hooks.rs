@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A repository in which `init` has run, and the client; nothing where there is none on this machine.
-fn with_hooks(server: &Messages) -> Option<Sandbox> {
+pub(crate) fn with_hooks(server: &Messages) -> Option<Sandbox> {
     let Some(client) = std::env::var_os("AUTONOMY_TEST_CLAUDE") else {
         skipped("hooks of the real agent client", "AUTONOMY_TEST_CLAUDE is not set; `.ci/run client` installs it");
         return None;
@@ -37,10 +37,10 @@ fn with_hooks(server: &Messages) -> Option<Sandbox> {
     Some(sandbox)
 }
 
-const CONVERSATION: &str = "5e55104a-0000-4000-8000-0000000000c1";
+pub(crate) const CONVERSATION: &str = "5e55104a-0000-4000-8000-0000000000c1";
 
 /// One call of the client without a terminal; its last result.
-fn client(sandbox: &Sandbox, words: &[&str]) -> (Said, Value) {
+pub(crate) fn client(sandbox: &Sandbox, words: &[&str]) -> (Said, Value) {
     let mut command = sandbox.program("claude");
     command.args(["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "dontAsk"]);
     command.args(["--allowedTools", "Bash", "Read", "Write"]).args(words).stdin(std::process::Stdio::null());
@@ -50,11 +50,11 @@ fn client(sandbox: &Sandbox, words: &[&str]) -> (Said, Value) {
     (said, result)
 }
 
-fn conversation(body: &Value) -> String {
+pub(crate) fn conversation(body: &Value) -> String {
     body["messages"].to_string()
 }
 
-fn tools(body: &Value) -> usize {
+pub(crate) fn tools(body: &Value) -> usize {
     conversation(body).matches("\"type\":\"tool_result\"").count()
 }
 
@@ -124,21 +124,21 @@ fn a_call_that_waits_for_a_person_is_put_off_and_made_after_the_answer() {
 }
 
 /// Whether a request asks for a summary of the conversation.
-fn asks_for_a_summary(body: &Value) -> bool {
+pub(crate) fn asks_for_a_summary(body: &Value) -> bool {
     body["messages"].as_array().and_then(|all| all.last()).is_some_and(|last| last.to_string().contains("<summary>"))
 }
 
-fn summary() -> Answer {
+pub(crate) fn summary() -> Answer {
     Answer::Words("<analysis>short</analysis><summary>What was said so far.</summary>".to_owned())
 }
 
 /// How often the briefing and the summary stand in the body of a request.
-fn briefings(body: &Value) -> (usize, usize) {
+pub(crate) fn briefings(body: &Value) -> (usize, usize) {
     let text = conversation(body);
     (text.matches("The parser takes every input").count(), text.matches("What was said so far.").count())
 }
 
-const GOAL: [&str; 5] = ["session", "start", "night shift", "--goal", "The parser takes every input"];
+pub(crate) const GOAL: [&str; 5] = ["session", "start", "night shift", "--goal", "The parser takes every input"];
 
 #[test]
 fn after_an_automatic_compaction_the_briefing_is_there_once_and_the_summary_was_steered() {
@@ -164,6 +164,14 @@ fn after_an_automatic_compaction_the_briefing_is_there_once_and_the_summary_was_
     assert_eq!(briefings(requests.first().expect("some")), (1, 0));
     assert_eq!(briefings(requests.last().expect("some")), (1, 1));
     assert_eq!(sandbox.git(["tag", "--list", "*-compaction"]).lines().count(), 1);
+    // The client's own transcript says how much the briefing stands for.
+    let measured = facts(&sandbox).into_iter().find_map(|fact| match fact {
+        Fact::CompactionSealed { measure, .. } => Some(measure),
+        _ => None,
+    });
+    let measured = measured.expect("sealed");
+    assert!(measured.context.is_some_and(|tokens| (75_000..90_000).contains(&tokens)), "{measured:?}");
+    assert!(measured.transcript.is_some_and(|bytes| bytes > 1_000), "{measured:?}");
 }
 
 #[test]
@@ -181,6 +189,8 @@ fn after_a_compaction_by_hand_the_next_process_has_the_briefing_once() {
     client(&sandbox, &["--resume", CONVERSATION, "/compact"]);
     client(&sandbox, &["--resume", CONVERSATION, "go on"]);
     assert_eq!(briefings(server.requests().last().expect("some")), (1, 1));
+    let handed_back = facts(&sandbox).into_iter().filter(|fact| matches!(fact, Fact::CompactionRestored { .. })).count();
+    assert_eq!(handed_back, 1);
 }
 
 #[test]

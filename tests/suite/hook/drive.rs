@@ -1,5 +1,7 @@
 //! The end of a turn in a session that drives: the conversation goes on while there is work that moves, and rests when it may not.
 
+use std::fs;
+
 use autonomy::{
     hook::{self, Answer},
     model::event::Fact,
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     hook::{environment, event, facts},
+    run::stage_program,
     sandbox::Sandbox,
     work,
 };
@@ -109,4 +112,59 @@ fn work_in_the_background_begins_the_next_turn_by_itself() {
     sandbox.autonomy(["task", "add", "Parse dates"]).ok();
     let payload = event(&sandbox, "Stop", &json!({ "background_tasks": [{ "id": "b1" }] })).to_string();
     assert_eq!(hook::answer(&environment(&sandbox, &[]), None, payload.as_bytes()), Answer::default());
+}
+
+#[test]
+fn tokens_and_money_of_the_conversation_are_counted_and_end_it() {
+    let sandbox = driven(&[]);
+    sandbox.autonomy(["task", "add", "Parse dates"]).ok();
+    let path = sandbox.base().join("transcript.jsonl");
+    let say = |answers: u32, dollars: &str| {
+        let answer = |id: u32| json!({ "type": "assistant", "message": { "id": format!("m{id}"), "usage": { "input_tokens": 90, "output_tokens": 10 } } });
+        let lines: Vec<String> = (0..answers).map(|id| answer(id).to_string()).collect();
+        let cost = format!("{{\"type\":\"cost-state\",\"totalCostUSD\":{dollars}}}");
+        fs::write(&path, lines.join("\n") + "\n" + &cost + "\n").expect("writable");
+    };
+    let turn = |variables: &[(&str, &str)]| {
+        let payload = event(&sandbox, "Stop", &json!({ "background_tasks": [], "transcript_path": path })).to_string();
+        let answer = hook::answer(&environment(&sandbox, variables), None, payload.as_bytes());
+        assert_eq!((answer.stderr.as_str(), answer.code), ("", 0));
+        serde_json::from_str::<Value>(&answer.stdout).expect("JSON")
+    };
+    let bounds = [("AUTONOMY_RUN__MAX_TOKENS", "1000"), ("AUTONOMY_RUN__MAX_COST", "2.5")];
+    say(4, "1");
+    assert_eq!(turn(&bounds)["decision"], "block");
+    say(9, "2");
+    assert_eq!(turn(&bounds)["decision"], "block");
+    say(10, "2.25");
+    assert!(turn(&bounds)["systemMessage"].as_str().is_some_and(|words| words.contains("`run.max_tokens`")));
+    say(10, "2.5");
+    let words = turn(&[("AUTONOMY_RUN__MAX_COST", "2.5")]);
+    assert!(words["systemMessage"].as_str().is_some_and(|words| words.contains("`run.max_cost`")), "{words}");
+    let report = sandbox.autonomy(["report"]).ok().stdout;
+    assert!(report.contains("tokens 900 in and 100 out, $2.50"), "each answer once: {report}");
+}
+
+/// A conversation of a person, and a run in the same session.
+#[test]
+fn a_run_takes_over_what_the_conversation_was_at_and_hands_back() {
+    let script = "#!/bin/sh\ncat >/dev/null\necho done > work.txt\n";
+    let sandbox = stage_program("command", script, "", &[]);
+    sandbox.git(["switch", "--quiet", "-c", "work"]);
+    sandbox.autonomy(["session", "start", "night shift", "--drive"]).ok();
+    let task = sandbox.autonomy(["task", "add", "Parse dates"]).ok().stdout.trim().to_owned();
+    assert_eq!(stop(&sandbox, false, &[])["decision"], "block");
+    sandbox.autonomy(["task", "start", &task]).ok();
+    let prompt = || {
+        let payload = event(&sandbox, "UserPromptSubmit", &json!({ "prompt": "go on" })).to_string();
+        hook::answer(&environment(&sandbox, &[]), None, payload.as_bytes()).stdout
+    };
+    assert_eq!(prompt(), "");
+    sandbox.autonomy(["run"]).ok();
+    assert_eq!(sandbox.git(["log", "-1", "--format=%s"]).trim(), "Parse dates", "what was started is finished by the run");
+    let told = prompt();
+    assert!(told.contains("`autonomy run` worked in this session: 1 attempt, and it ended with `done`"), "{told}");
+    assert_eq!(prompt(), "", "once");
+    sandbox.autonomy(["task", "add", "Print dates"]).ok();
+    assert_eq!(stop(&sandbox, true, &[])["decision"], "block", "the conversation goes on");
 }

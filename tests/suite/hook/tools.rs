@@ -171,3 +171,45 @@ fn an_answer_that_stands_in_a_record_only_is_nobody_s() {
     let (word, _) = decision(&push());
     assert_eq!(word, "defer", "whoever can write a file is not yet the person");
 }
+
+fn requested(sandbox: &Sandbox, tool: &str, input: &Value, variables: &[(&str, &str)]) -> Value {
+    let payload =
+        event(sandbox, "PermissionRequest", &json!({ "tool_name": tool, "tool_input": input, "permission_suggestions": [] }));
+    let answer = hook::answer(&environment(sandbox, variables), Some("permission-request"), payload.to_string().as_bytes());
+    assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{answer:?}");
+    if answer.stdout.is_empty() {
+        return Value::Null;
+    }
+    let output: Value = serde_json::from_str(&answer.stdout).expect("JSON");
+    assert_eq!(output["hookSpecificOutput"]["hookEventName"], "PermissionRequest");
+    output["hookSpecificOutput"]["decision"].clone()
+}
+
+#[test]
+fn what_the_client_would_ask_about_is_answered_only_by_what_a_person_said_or_by_a_rule() {
+    let sandbox = work::begin();
+    let fetch = json!({ "url": "https://example.org/" });
+    assert_eq!(requested(&sandbox, "WebFetch", &fetch, SOMEBODY), Value::Null, "the person at the client is asked");
+    let state = json!({ "file_path": sandbox.path(".claude/tasks/mine.md"), "content": "x" });
+    let denied = requested(&sandbox, "Write", &state, SOMEBODY);
+    assert!(denied["behavior"] == "deny" && denied["message"].as_str().is_some_and(|why| why.contains("own-state")), "{denied}");
+
+    // Nobody is there: it waits for a person, once, and a yes is for exactly this call.
+    for _ in 0..2 {
+        let put_off = requested(&sandbox, "WebFetch", &fetch, NOBODY);
+        assert!(put_off["message"].as_str().is_some_and(|why| why.contains("A person is asked as")), "{put_off}");
+    }
+    let question = work::open_question(&sandbox);
+    assert!(sandbox.autonomy(["inbox"]).ok().stdout.contains("May the agent use WebFetch"));
+    work::answer(&sandbox, &question, "yes").ok();
+    assert_eq!(requested(&sandbox, "WebFetch", &fetch, NOBODY), json!({ "behavior": "allow" }));
+    assert_eq!(requested(&sandbox, "WebFetch", &fetch, SOMEBODY), json!({ "behavior": "allow" }));
+    let other = json!({ "url": "https://example.org/other" });
+    assert_eq!(requested(&sandbox, "WebFetch", &other, NOBODY)["behavior"], "deny");
+    // A yes opens nothing that a rule denies.
+    assert_eq!(requested(&sandbox, "Write", &state, NOBODY)["behavior"], "deny");
+    assert!(held(&sandbox).iter().any(|(verdict, rule, _)| (*verdict, *rule) == (Verdict::Ask, Rule::Client)));
+
+    let nowhere = work::with_token();
+    assert_eq!(requested(&nowhere, "WebFetch", &fetch, NOBODY), Value::Null, "without a session nothing keeps the question");
+}

@@ -66,7 +66,7 @@ fn worked() -> (Story, String) {
     let done = Fact::TaskDone { task: task("parser"), tree: Some(tree.clone()), uncommitted: Vec::new() };
     story.happens(&[gate(Verdict::Green)]);
     story.writes(&path, &content, done);
-    story.happens(&[Fact::UsageSeen { step: None, input_tokens: 1_200, output_tokens: 300, cost_micros: 123_456 }]);
+    story.happens(&[Fact::UsageSeen { step: None, client: None, input_tokens: 1_200, output_tokens: 300, cost_micros: 123_456 }]);
     story.happens(&[Fact::ToolUsed { tool: "Bash".into(), step: None, path: None, failed: false }]);
     story.happens(&[Fact::TaskParked {
         task: task("printer"),

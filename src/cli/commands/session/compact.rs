@@ -1,16 +1,18 @@
 //! `autonomy compact …`.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
     cli::context::{Context, Screen},
-    host::Result,
+    host::{Error, Result, handover},
     model::{
         compaction::{Cause, Entry},
+        hook::Payload,
+        id::ClientId,
         quote::counted,
-        refusal::Code,
+        refusal::{Code, Refusal},
     },
     ops::session::compaction::{after, before, drill, show},
 };
@@ -33,9 +35,12 @@ pub(crate) struct Pre {
     /// Why
     #[arg(long, value_enum, default_value = "manual")]
     cause: Asked,
-    /// The client's transcript, whose size is noted
+    /// The client's transcript, whose size and count of tokens are noted
     #[arg(long, value_name = "FILE")]
     transcript: Option<PathBuf>,
+    /// Read what a client hands to its hooks from stdin, and print what its agent is to read
+    #[arg(long)]
+    payload: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -53,6 +58,41 @@ pub(crate) struct Post {
     /// Write a file for every key into this directory
     #[arg(long, value_name = "DIRECTORY")]
     export_dir: Option<PathBuf>,
+    /// The client's transcript, whose size and count of tokens are noted
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
+    /// Read what a client hands to its hooks from stdin, and print what its agent is to read
+    #[arg(long)]
+    payload: bool,
+}
+
+/// What a client handed over.
+struct Handed {
+    client: Option<ClientId>,
+    transcript: Option<PathBuf>,
+    /// Whether it compacts by itself.
+    cause: Option<Cause>,
+}
+
+impl Handed {
+    /// What is on stdin; none when nothing is, as from a shell.
+    fn read() -> Result<Option<Self>> {
+        let bytes = handover::payload(&mut io::stdin().lock())?;
+        let payload = Payload::read(&bytes).map_err(|error| Error::while_doing("read the payload", error))?;
+        let cause = match payload.text("trigger").as_deref() {
+            Some("auto") => Some(Cause::Auto),
+            Some(_) => Some(Cause::Manual),
+            None => None,
+        };
+        let handed = Self { client: payload.client(), transcript: payload.text("transcript_path").map(PathBuf::from), cause };
+        Ok((!bytes.trim_ascii().is_empty()).then_some(handed))
+    }
+}
+
+/// A client takes the exit code of wrong usage for a veto, which nobody gives here.
+fn no_veto(error: Error) -> Error {
+    let refusal = error.refusal();
+    if refusal.code == Code::Usage { Refusal { code: Code::No, ..refusal }.into() } else { error }
 }
 
 #[derive(Args)]
@@ -88,14 +128,25 @@ impl Compact {
 
 impl Pre {
     fn run(self, context: &Context) -> Result<u8> {
-        let workspace = context.workspace()?;
+        let asked = self.payload;
+        self.seal(context).map_err(|error| if asked { no_veto(error) } else { error })
+    }
+
+    fn seal(self, context: &Context) -> Result<u8> {
+        let handed = if self.payload { Handed::read()? } else { None };
+        let workspace = context.workspace()?.for_client(handed.as_ref().and_then(|handed| handed.client.clone()));
         let cause = match self.cause {
             Asked::Manual => Cause::Manual,
             Asked::Auto => Cause::Auto,
             Asked::Proactive => Cause::Proactive,
         };
-        let outcome = before(&workspace, &before::Request { cause, transcript: self.transcript })?;
+        let cause = handed.as_ref().and_then(|handed| handed.cause).unwrap_or(cause);
+        let transcript = self.transcript.or_else(|| handed.as_ref()?.transcript.clone());
+        let outcome = before(&workspace, &before::Request { cause, transcript })?;
         context.say(&workspace, &outcome, |screen| {
+            if handed.is_some() {
+                return screen.data(outcome.keep.trim_end());
+            }
             let checkpoint =
                 outcome.checkpoint.as_ref().map_or("without a checkpoint".to_owned(), |name| format!("after {name}"));
             let (Some(session), Some(number), Some(folder)) = (&outcome.session, outcome.compaction, &outcome.folder) else {
@@ -108,6 +159,9 @@ impl Pre {
             if let Some(phase) = &outcome.phase {
                 screen.data(format!("Phase: {phase}"));
             }
+            if let Some(words) = outcome.measure.words() {
+                screen.data(format!("Size: {words}"));
+            }
             screen.data(String::new());
             screen.data(outcome.keep.trim_end());
             screen.talk(format!("Next: `autonomy compact post {session}` hands it back"));
@@ -117,10 +171,20 @@ impl Pre {
 
 impl Post {
     fn run(self, context: &Context) -> Result<u8> {
-        let workspace = context.workspace()?;
-        let request = after::Request { session: self.which, export: self.export_dir };
+        let asked = self.payload;
+        self.hand_back(context).map_err(|error| if asked { no_veto(error) } else { error })
+    }
+
+    fn hand_back(self, context: &Context) -> Result<u8> {
+        let handed = if self.payload { Handed::read()? } else { None };
+        let workspace = context.workspace()?.for_client(handed.as_ref().and_then(|handed| handed.client.clone()));
+        let transcript = self.transcript.or_else(|| handed.as_ref()?.transcript.clone());
+        let request = after::Request { session: self.which, export: self.export_dir, transcript };
         let outcome = after(&workspace, &request)?;
         context.say(&workspace, &outcome, |screen| {
+            if handed.is_some() {
+                return screen.data(outcome.briefing.trim_end());
+            }
             let (session, number) = (&outcome.session, outcome.compaction);
             screen.data(format!(
                 "Compaction {number} of session {session}, sealed {} ({})",
@@ -137,6 +201,9 @@ impl Post {
                 screen.data(format!("Phase: {phase}"));
                 screen.data(format!("Milestones reached: {}", none(&outcome.reached)));
                 screen.data(format!("Milestones to come: {}", none(&outcome.next)));
+            }
+            if let Some(words) = outcome.measure.words() {
+                screen.data(format!("Size: {words}"));
             }
             if let Some(directory) = &outcome.exported {
                 screen.talk(format!("Wrote the keys into {}", directory.display()));
@@ -178,8 +245,8 @@ impl Show {
             if let Some(checkpoint) = &manifest.checkpoint {
                 screen.data(format!("after {checkpoint}"));
             }
-            let of = manifest.transcript.map_or(String::new(), |bytes| format!(" for a transcript of {bytes} bytes"));
-            screen.data(format!("briefing of {} characters{of}", manifest.briefing));
+            let size = manifest.measure().words();
+            screen.data(size.unwrap_or_else(|| format!("briefing of {} characters", manifest.briefing)));
             list(screen, &manifest.keys);
         })
     }

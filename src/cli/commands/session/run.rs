@@ -142,6 +142,8 @@ pub(crate) fn sum_up(screen: &mut Screen, outcome: &Outcome) {
         | Ending::SettingsChanged
         | Ending::OutOfTime
         | Ending::OutOfSteps
+        | Ending::OutOfTokens
+        | Ending::OutOfMoney
         | Ending::NoProgress
         | Ending::Limit { .. }
         | Ending::AgentUnusable { .. }

@@ -82,7 +82,7 @@ fn a_mistake_is_refused_where_it_stands() {
     cannot read `.claude/autonomy.toml`: line 3, column 1: there is no setting `run.max_hour`
     3 | max_hour = 8
       | ^^^^^^^^
-    hint: nearest: `run.max_hours`, `run.max_tries`
+    hint: nearest: `run.max_hours`, `run.max_cost`, `run.max_tries`
     ");
     insta::assert_snapshot!(refused("[run]\n  max_steps = \"many\"\n"), @r#"
     cannot read `.claude/autonomy.toml`: line 2, column 15: `run.max_steps`: invalid type: string "many", expected a whole number from 1 up
@@ -136,7 +136,7 @@ fn a_mistake_is_refused_where_it_stands() {
     cannot read `.claude/autonomy.toml`: line 2, column 1: there is no setting `run.max_stepz`
     2 | max_stepz = 2
       | ^^^^^^^^^
-    hint: nearest: `run.max_steps`, `run.max_tries`, `run.max_hours`
+    hint: nearest: `run.max_steps`, `run.max_cost`, `run.max_tries`
     ");
     insta::assert_snapshot!(refused("[run]\nagent = \"${AGENT}\"\n"), @r#"
     cannot read `.claude/autonomy.toml`: line 2, column 9: the variable `AGENT` is not set

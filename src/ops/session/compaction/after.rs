@@ -25,10 +25,11 @@ use crate::{
     },
     model::{
         briefing::{Detail, USUAL},
-        compaction::{BRIEFING, Cause, Entry, MANIFEST, Manifest, capture, folder},
+        compaction::{BRIEFING, Cause, Entry, MANIFEST, Manifest, Measure, capture, folder},
         event::Fact,
         holdings::{HeldTask, current_task},
         id::{CheckpointName, SessionId},
+        quote,
         refusal::{Code, Refusal},
         time::Timestamp,
         yaml,
@@ -37,7 +38,7 @@ use crate::{
         session::{
             compaction::{
                 gather::{agents, gather},
-                kept,
+                kept, measure,
                 seal::{Sealing, put_back, seal},
             },
             env,
@@ -55,6 +56,8 @@ pub struct Request {
     pub session: Option<String>,
     /// A directory that gets a file for every key, for programs that want files.
     pub export: Option<PathBuf>,
+    /// The client's transcript, whose size and count of tokens are noted.
+    pub transcript: Option<PathBuf>,
 }
 
 /// What was handed back.
@@ -88,6 +91,9 @@ pub struct Outcome {
     pub next: Vec<String>,
     /// The variables that name the session and what it is at.
     pub variables: Vec<(String, String)>,
+    /// What the briefing stands for.
+    #[serde(default, skip_serializing_if = "Measure::is_nothing")]
+    pub measure: Measure,
     /// What an agent has to know before it goes on.
     pub briefing: String,
     /// The directory that got the files.
@@ -108,7 +114,7 @@ pub fn after(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         None => find(workspace, request.session.as_deref())?,
     };
     let mut outcome = match &known.place {
-        Place::Here {} => live(workspace, &known.session)?,
+        Place::Here {} => live(workspace, &known.session, measure::measure(request.transcript.as_deref()))?,
         Place::WorkTree { path } => {
             return Err(Refusal::usage(format!("the session `{}` works in `{}`", known.session, path.display()))
                 .hint(format!("`autonomy -C {} compact post`", path.display()))
@@ -153,7 +159,7 @@ fn find(workspace: &Workspace, given: Option<&str>) -> Result<Known> {
 }
 
 /// Of a live session: seals what is not sealed yet, puts back what is gone, and writes down that it was handed back.
-fn live(workspace: &Workspace, session: &SessionId) -> Result<Outcome> {
+fn live(workspace: &Workspace, session: &SessionId, measure: Measure) -> Result<Outcome> {
     let mut transaction = Transaction::of(workspace, Target::Session(session.clone()))?;
     let scene = Scene::read(workspace, Some(session.clone()))?;
     let gathered = gather(workspace, &scene, session, transaction.state())?;
@@ -171,12 +177,14 @@ fn live(workspace: &Workspace, session: &SessionId) -> Result<Outcome> {
         Some(_) | None => {
             let text = brief(&scene)?;
             let sealing =
-                Sealing { session, gathered: &gathered, briefing: &text, cause: Cause::Late, checkpoint: None, transcript: None };
+                Sealing { session, gathered: &gathered, briefing: &text, cause: Cause::Late, checkpoint: None, measure };
             seal(&mut transaction, &sealing)?
         }
     };
     put_back(&transaction, session, manifest.compaction)?;
-    transaction.append_facts(&[Fact::CompactionRestored { compaction: manifest.compaction }])?;
+    let agents = u32::try_from(gathered.agents().len()).unwrap_or(u32::MAX);
+    let (compaction, client) = (manifest.compaction, workspace.client().cloned());
+    transaction.append_facts(&[Fact::CompactionRestored { compaction, client, agents, measure }])?;
     let text = brief(&Scene::read(workspace, Some(session.clone()))?)?;
     let titles = |all: Vec<&HeldTask>| all.iter().map(|held| held.task.title.clone()).collect();
     Ok(Outcome {
@@ -184,6 +192,7 @@ fn live(workspace: &Workspace, session: &SessionId) -> Result<Outcome> {
         reached: titles(capture::reached(&scene.holdings)),
         next: titles(capture::next_milestones(&scene.holdings)),
         variables: env::env(&workspace.anew().for_session(Some(session.to_string())), &env::Request {})?.variables,
+        measure: Measure { briefing: Some(quote::length(&text) as u64), ..measure.or(manifest.measure()) },
         ..told(manifest, text)
     })
 }
@@ -202,6 +211,7 @@ fn told(manifest: Manifest, briefing: String) -> Outcome {
     Outcome {
         folder: folder(&layout::session_folder(&manifest.session), manifest.compaction),
         agents: agents(&manifest.keys),
+        measure: manifest.measure(),
         session: manifest.session,
         compaction: manifest.compaction,
         cause: manifest.cause,

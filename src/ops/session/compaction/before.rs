@@ -8,16 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{
-        Result,
-        store::{layout, write},
-        transaction::Transaction,
-        workspace::Workspace,
-    },
+    host::{Result, store::layout, transaction::Transaction, workspace::Workspace},
     model::{
         briefing::{Detail, USUAL},
         checkpoint::CheckpointKind,
-        compaction::{Cause, Entry, capture, folder},
+        compaction::{Cause, Entry, Measure, capture, folder},
         holdings::current_task,
         id::{CheckpointName, SessionId},
         quote,
@@ -25,6 +20,7 @@ use crate::{
     ops::{
         session::compaction::{
             gather::gather,
+            measure,
             seal::{Sealing, seal},
         },
         tell::{briefing, scene::Scene},
@@ -49,7 +45,7 @@ progress. Do not spend the summary on those. Keep what only this conversation kn
 pub struct Request {
     /// Why.
     pub cause: Cause,
-    /// The client's transcript, whose size is noted.
+    /// The client's transcript, whose size and count of tokens are noted.
     pub transcript: Option<PathBuf>,
 }
 
@@ -77,6 +73,9 @@ pub struct Outcome {
     pub keys: Vec<Entry>,
     /// What could not be read, and why.
     pub missing: Vec<String>,
+    /// What the briefing stands for, where a transcript was named.
+    #[serde(default, skip_serializing_if = "Measure::is_nothing")]
+    pub measure: Measure,
     /// What the client's summary is to keep.
     pub keep: String,
 }
@@ -117,6 +116,7 @@ pub fn before_in(transaction: &mut Transaction<'_>, request: &Request) -> Result
             agents: Vec::new(),
             keys: Vec::new(),
             missing: untaken.into_iter().collect(),
+            measure: Measure::default(),
             keep: KEEP.to_owned(),
         });
     };
@@ -125,9 +125,15 @@ pub fn before_in(transaction: &mut Transaction<'_>, request: &Request) -> Result
     gathered.missing.extend(untaken);
     let task = current_task(transaction.state()).cloned();
     let (text, _) = briefing::write(workspace, &scene, task.as_ref(), USUAL, Detail::Here)?;
-    let transcript = request.transcript.as_deref().and_then(write::size_of);
-    let sealing =
-        Sealing { session: &session, gathered: &gathered, briefing: &text, cause: request.cause, checkpoint, transcript };
+    let stands_for = measure::measure(request.transcript.as_deref());
+    let sealing = Sealing {
+        session: &session,
+        gathered: &gathered,
+        briefing: &text,
+        cause: request.cause,
+        checkpoint,
+        measure: stands_for,
+    };
     let manifest = seal(transaction, &sealing)?;
     for missing in &gathered.missing {
         workspace.notice(format!("left out: {}", quote::line(missing, 300)));
@@ -138,6 +144,7 @@ pub fn before_in(transaction: &mut Transaction<'_>, request: &Request) -> Result
         agents: gathered.agents(),
         session: Some(session),
         compaction: Some(manifest.compaction),
+        measure: manifest.measure(),
         checkpoint: manifest.checkpoint,
         keys: manifest.keys,
         missing: manifest.missing,

@@ -7,11 +7,7 @@ use serde_json::Value;
 use crate::{
     host::{
         Result,
-        store::{
-            bytes,
-            ledger::{self, Target},
-            write,
-        },
+        store::{bytes, write},
         workspace::Workspace,
     },
     model::{
@@ -50,7 +46,6 @@ pub(super) struct Gathered {
 pub(super) fn gather(workspace: &Workspace, scene: &Scene, session: &SessionId, state: &State) -> Result<Gathered> {
     let known = state.session.as_ref().ok_or_else(|| Refusal::environment(format!("`{session}` is no session")))?;
     let mut missing: Vec<String> = scene.unreadable.iter().map(|refusal| first_line(&refusal.message)).collect();
-    let events = ledger::events(workspace, &Target::Session(session.clone()))?;
     let gates = workspace.settings().map(|settings| settings.gates.clone());
     let gates = or_missing(&mut missing, "the gates", gates);
     let (project, agents) = (pages(workspace, &mut missing), names(workspace, &mut missing));
@@ -61,7 +56,6 @@ pub(super) fn gather(workspace: &Workspace, scene: &Scene, session: &SessionId, 
     let values = capture::capture(&Material {
         state,
         session: known,
-        events: &events,
         holdings: &scene.holdings,
         gates: &gates,
         theirs: &theirs,

@@ -11,7 +11,7 @@ use crate::{
         transaction::Transaction,
     },
     model::{
-        compaction::{self, BRIEFING, Cause, MANIFEST, Manifest, VERSION, numbers},
+        compaction::{self, BRIEFING, Cause, MANIFEST, Manifest, Measure, VERSION, numbers},
         event::Fact,
         id::{CheckpointName, Digest, SessionId},
         quote,
@@ -31,7 +31,8 @@ pub(super) struct Sealing<'a> {
     pub(super) briefing: &'a str,
     pub(super) cause: Cause,
     pub(super) checkpoint: Option<CheckpointName>,
-    pub(super) transcript: Option<u64>,
+    /// What the briefing stands for, but for the briefing itself.
+    pub(super) measure: Measure,
 }
 
 /// Seals it under the next number.
@@ -43,6 +44,9 @@ pub(super) fn seal(transaction: &mut Transaction<'_>, sealing: &Sealing<'_>) -> 
     for (key, text) in &sealing.gathered.texts {
         keys.push((compaction::file(key), transaction.keep(text.as_bytes())?));
     }
+    let length = quote::length(sealing.briefing);
+    let measure = Measure { briefing: Some(length as u64), ..sealing.measure };
+    let client = transaction.workspace().client().cloned();
     let briefing = transaction.keep(sealing.briefing.as_bytes())?;
     keys.push((BRIEFING.to_owned(), briefing.clone()));
     for _ in 0..ROUNDS {
@@ -55,8 +59,9 @@ pub(super) fn seal(transaction: &mut Transaction<'_>, sealing: &Sealing<'_>) -> 
             cause: sealing.cause,
             seq: transaction.state().seq,
             checkpoint: sealing.checkpoint.clone(),
-            transcript: sealing.transcript,
-            briefing: quote::length(sealing.briefing),
+            transcript: measure.transcript,
+            context: measure.context,
+            briefing: length,
             briefing_sha256: briefing.clone(),
             keys: sealing.gathered.entries.clone(),
             missing: sealing.gathered.missing.clone(),
@@ -69,7 +74,8 @@ pub(super) fn seal(transaction: &mut Transaction<'_>, sealing: &Sealing<'_>) -> 
         let mut facts: Vec<Fact> =
             files.iter().map(|(file, bytes)| Fact::FileSealed { file: file.clone(), bytes: bytes.clone() }).collect();
         let checkpoint = sealing.checkpoint.clone();
-        facts.push(Fact::CompactionSealed { compaction: number, cause: sealing.cause, checkpoint });
+        let (cause, client) = (sealing.cause, client.clone());
+        facts.push(Fact::CompactionSealed { compaction: number, cause, checkpoint, client, measure });
         let is_ours = transaction.append(|state| {
             let free = next(&numbers(state)) == number;
             Ok((if free { facts.clone() } else { Vec::new() }, free))

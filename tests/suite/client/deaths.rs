@@ -1,0 +1,162 @@
+//! The real agent client and our own program, killed in the middle of a task; and two of them at once.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use autonomy::model::{event::Fact, process::ProcessMark};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::json;
+
+use crate::{
+    client::{
+        hooks::{CONVERSATION, GOAL, asks_for_a_summary, briefings, client, conversation, summary, tools, with_hooks},
+        messages::{Answer, Messages},
+    },
+    hook::facts,
+    sandbox::Sandbox,
+};
+
+/// How long the client may take to come to where it is killed.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// At first a tool that says that it began and goes on for longer than anybody waits; whoever asks again works to the end.
+fn work() -> Messages {
+    let begun = AtomicBool::new(false);
+    Messages::start(Box::new(move |body| {
+        let tool = |command: &str| Answer::Tool("Bash", json!({ "command": command, "description": "work" }));
+        if !begun.swap(true, Ordering::SeqCst) {
+            tool("touch began.txt; sleep 120")
+        } else if conversation(body).contains("to the end >> work.txt") {
+            Answer::Words("Done.".to_owned())
+        } else {
+            tool("rm -f began.txt; echo to the end >> work.txt")
+        }
+    }))
+}
+
+fn ready(server: &Messages) -> Option<Sandbox> {
+    let sandbox = with_hooks(server)?.with("AUTONOMY_TERMINAL", "yes").apart();
+    let program = sandbox.base().join("bin/claude");
+    let profile = format!("driver = \"claude\"\nprogram = {:?}\nallow = [\"Bash\"]\n", program.display().to_string());
+    sandbox.write("../home/.config/autonomy/config.toml", format!("version = 1\n[agents.claude]\n{profile}"));
+    sandbox.autonomy(["task", "add", "Work to the end"]).ok();
+    Some(sandbox)
+}
+
+const RUN: [&str; 6] = ["run", "--agent", "claude", "--uncontained", "--max-steps", "4"];
+
+fn start(sandbox: &Sandbox) -> Child {
+    sandbox.command(RUN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+}
+
+fn wait_for(path: &Path) {
+    let begun = Instant::now();
+    while !path.exists() {
+        assert!(begun.elapsed() < PATIENCE, "{} is not there", path.display());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The process of the attempt that was begun last.
+fn agent(sandbox: &Sandbox) -> Pid {
+    let mut marks = facts(sandbox).into_iter().filter_map(|fact| match fact {
+        Fact::StepSpawned { process, .. } => serde_json::from_value::<ProcessMark>(process).ok(),
+        _ => None,
+    });
+    let mark = marks.next_back().expect("it was started");
+    Pid::from_raw(i32::try_from(mark.pid).expect("small")).expect("not 0")
+}
+
+fn is_finished(sandbox: &Sandbox) {
+    assert_eq!(
+        sandbox.git(["show", "--format=%s", "--name-only", "HEAD", "--", "work.txt"]).trim(),
+        "Work to the end\n\nwork.txt"
+    );
+    assert_eq!(sandbox.read("work.txt"), "to the end\n", "once");
+    let done = facts(sandbox).iter().filter(|fact| matches!(fact, Fact::TaskDone { .. })).count();
+    assert_eq!(done, 1);
+}
+
+#[test]
+fn a_client_that_is_killed_is_started_again_on_its_own_work() {
+    let server = work();
+    let Some(sandbox) = ready(&server) else { return };
+    let mut run = start(&sandbox);
+    wait_for(&sandbox.path("began.txt"));
+    kill_process(agent(&sandbox), Signal::KILL).expect("it runs");
+    assert!(run.wait().expect("ends").success());
+    is_finished(&sandbox);
+    let ended: Vec<String> = facts(&sandbox)
+        .into_iter()
+        .filter_map(|fact| match fact {
+            Fact::StepEnded { outcome, .. } => Some(outcome.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ended.len(), 2, "{ended:?}");
+}
+
+#[test]
+fn a_run_that_is_killed_is_gone_on_with_and_nothing_of_it_is_left() {
+    let server = work();
+    let Some(sandbox) = ready(&server) else { return };
+    let mut run = start(&sandbox);
+    wait_for(&sandbox.path("began.txt"));
+    let orphan = agent(&sandbox);
+    run.kill().expect("it runs");
+    run.wait().expect("ends");
+    sandbox.autonomy(RUN).ok();
+    is_finished(&sandbox);
+    assert!(test_kill_process(orphan).is_err(), "the client of the first run is still there");
+}
+
+#[test]
+fn two_conversations_in_two_work_trees_are_compacted_at_once_and_each_has_what_is_its_own() {
+    let server = Messages::start(Box::new(|body| {
+        let tool = |tokens| {
+            Answer::Filling("Bash", json!({ "command": "seq 1 400 > own.txt; cat own.txt", "description": "work" }), tokens)
+        };
+        let is_compacted = conversation(body).contains("What was said so far.");
+        match (asks_for_a_summary(body), is_compacted, tools(body)) {
+            (true, ..) => summary(),
+            (false, true, _) => Answer::Words("Done.".to_owned()),
+            (false, false, 0) => tool(30_000),
+            (false, false, 1) => tool(50_000),
+            (false, false, _) => tool(75_000),
+        }
+    }));
+    let Some(sandbox) = with_hooks(&server) else { return };
+    let other = sandbox.base().join("other");
+    sandbox.git(["worktree", "add", "--quiet", "-b", "other", other.to_str().expect("plain")]);
+    let there = |arguments: &[&str]| {
+        let mut command = sandbox.command(arguments);
+        sandbox.run(command.current_dir(&other)).ok()
+    };
+    there(&["init"]);
+    there(&["session", "start", "y", "--goal", "The printer prints every tree"]);
+    sandbox.autonomy(GOAL).ok();
+    let second = CONVERSATION.replace("c1", "c2");
+    thread::scope(|scope| {
+        scope.spawn(|| client(&sandbox, &["--autocompact", "100000", "--session-id", CONVERSATION, "go"]));
+        let mut command = sandbox.program("claude");
+        command.current_dir(&other);
+        command.args(["-p", "--permission-mode", "dontAsk", "--allowedTools", "Bash", "--autocompact", "100000"]);
+        command.args(["--session-id", &second, "go"]).stdin(Stdio::null());
+        sandbox.run(&mut command).ok();
+    });
+    let requests = server.requests();
+    let last = |goal: &str| requests.iter().rev().find(|body| conversation(body).contains(goal)).expect("it asked").clone();
+    let (ours, theirs) = (last("The parser takes every input"), last("The printer prints every tree"));
+    assert_eq!(briefings(&ours), (1, 1));
+    assert_eq!(conversation(&theirs).matches("The printer prints every tree").count(), 1);
+    assert!(!conversation(&ours).contains("every tree") && !conversation(&theirs).contains("every input"));
+    let restored = |facts: Vec<Fact>| facts.into_iter().filter(|fact| matches!(fact, Fact::CompactionRestored { .. })).count();
+    assert_eq!(restored(facts(&sandbox)), 1);
+    assert!(fs::exists(other.join("own.txt")).expect("looked at"));
+}
