@@ -53,6 +53,9 @@ pub enum Scope {
         /// Blobs with the very bytes of what stood there before, where git would not write the same again.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         verbatim: BTreeMap<TreePath, Oid>,
+        /// Directories without files that stood there before and that no snapshot tells of, with their permission bits.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        hollow: BTreeMap<TreePath, Bits>,
     },
 }
 
@@ -247,6 +250,10 @@ pub struct RollbackPlan {
     /// Directories that were empty or had bits of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub directories: Vec<DirectoryEntry>,
+    /// Directories without files at or above what comes back, which no snapshot tells of, with their permission bits: the undoing
+    /// makes them again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hollow: BTreeMap<TreePath, Bits>,
     /// Bits for directories that have to be made on the way.
     pub new_directories: Bits,
     /// The branch that goes back too, when that was asked for.
@@ -365,7 +372,8 @@ impl RollbackPlan {
     #[must_use]
     pub fn undoing(&self) -> Scope {
         let raw = self.entries.iter().filter_map(|entry| Some((entry.path.clone(), entry.raw.clone()?)));
-        Scope::Undo { scope: Box::new(self.scope.clone()), left: self.left(), verbatim: raw.collect() }
+        let (scope, hollow) = (Box::new(self.scope.clone()), self.hollow.clone());
+        Scope::Undo { scope, left: self.left(), verbatim: raw.collect(), hollow }
     }
 
     /// What the revert commit makes of each path, given what differs between its two commits and what HEAD has: it takes back
@@ -430,6 +438,8 @@ pub struct Question<'a> {
     /// What stands on disk, is not in today's snapshot, and is at a path that the checkpoint holds, or above one without
     /// being a directory.
     pub unrecorded: &'a BTreeSet<TreePath>,
+    /// Directories at paths that the checkpoint holds with something in them that is not in today's snapshot.
+    pub occupied: &'a BTreeSet<TreePath>,
     /// Paths that another live session wrote last.
     pub others: &'a BTreeMap<TreePath, Other>,
     /// How conflicts are settled, and what that takes.
@@ -464,6 +474,7 @@ pub fn plan(question: &Question<'_>) -> RollbackPlan {
         scope: question.scope.clone(),
         entries: entries.into_values().collect(),
         directories,
+        hollow: BTreeMap::new(),
         new_directories: question.then.usual.directory,
         branch: None,
         revert: None,
@@ -595,16 +606,20 @@ impl Question<'_> {
                 absent_today
                     .range::<ListedPath, _>(&start..)
                     .take_while(|listed| listed.as_bytes().starts_with(path.as_bytes()))
+                    // A directory without a file is in nobody's way.
+                    .filter(|listed| !listed.is_directory() || self.occupied.contains(path))
                     .find(|listed| listed.is_inside(path) || listed.covers(path))
                     .and_then(|listed| listed.path())
             };
             if let Some(by) = above.or_else(below).or_else(not_recorded) {
-                blocked.push((path, by));
+                blocked.push((path, Why::Blocked { by }));
+            } else if self.occupied.contains(path) {
+                blocked.push((path, Why::NotInSafetySnapshot));
             }
         }
-        for (path, by) in blocked {
+        for (path, why) in blocked {
             if let Some(entry) = entries.get_mut(path) {
-                (entry.action, entry.why, entry.bits) = (Action::Keep, Why::Blocked { by }, None);
+                (entry.action, entry.why, entry.bits) = (Action::Keep, why, None);
             }
         }
     }
@@ -654,6 +669,12 @@ impl Question<'_> {
             if self.scope_covers_directory(path) && !was_there() {
                 let bits = self.now.directory_bits(path);
                 directories.insert(path.clone(), DirectoryEntry { path: path.clone(), bits, presence: Presence::Remove });
+            }
+        }
+        if let Scope::Undo { hollow, .. } = self.scope {
+            for (path, &bits) in hollow {
+                let entry = || DirectoryEntry { path: path.clone(), bits, presence: Presence::Make };
+                directories.entry(path.clone()).or_insert_with(entry);
             }
         }
         directories.into_values().collect()

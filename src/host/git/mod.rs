@@ -27,6 +27,7 @@ mod ground;
 mod head;
 mod history;
 mod holders;
+mod hollow;
 mod hooks;
 mod identity;
 mod index;

@@ -10,7 +10,10 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::{self, Read as _, Write as _},
-    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
 };
 
 use git2::ObjectType;
@@ -39,7 +42,7 @@ use crate::{
         change::{Mode, Side, TreePath},
         id::Digest,
         manifest::Bits,
-        rollback::{Action, Entry, Presence, RollbackPlan, Why},
+        rollback::{Action, DirectoryEntry, Entry, Presence, RollbackPlan, Why},
     },
 };
 
@@ -165,7 +168,7 @@ impl Repository {
         let (first, rest): (Vec<&Entry>, Vec<&Entry>) = plan.with(Action::Restore).partition(says);
         site.restore(plan, &first, &mut outcome)?;
         site.restore(plan, &rest, &mut outcome)?;
-        site.directories(plan)?;
+        site.directories(plan, &mut outcome)?;
         for entry in deletes {
             site.prune(plan, &entry.path)?;
         }
@@ -214,11 +217,9 @@ impl<'a> Site<'a> {
     }
 
     fn reach(&self, directory: Option<&TreePath>) -> Result<Reach> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let open = |at: &OwnedFd, name: &[u8]| rustix::fs::openat(at, name, flags, Permissions::empty());
-        let mut at = open(&self.top, b".").map_err(io::Error::from).doing("open", self.repository.root())?;
+        let mut at = open_directory(&self.top, b".").map_err(io::Error::from).doing("open", self.repository.root())?;
         for part in directory.map_or(&b""[..], TreePath::as_bytes).split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
-            at = match open(&at, part) {
+            at = match open_directory(&at, part) {
                 Ok(next) => next,
                 Err(Errno::NOENT) => return Ok(Reach::Missing),
                 Err(Errno::NOTDIR | Errno::LOOP) => return Ok(Reach::Barred),
@@ -304,13 +305,16 @@ impl<'a> Site<'a> {
         self.ahead.ask_content(self.repository, &filtered);
         let mut drafted = VecDeque::new();
         let restored = self.restore_by(plan, entries, &mut drafted, outcome);
-        for (entry, _) in drafted {
-            // Only where the plan could not be carried out; the next try would take it away too.
-            if let Ok(Reach::Open(directory)) = self.reach(entry.path.parent().as_ref()) {
-                drop(discard(&directory, &entry.path));
-            }
-        }
+        // Only where the plan could not be carried out.
+        drafted.iter().for_each(|(entry, _)| self.discard(entry));
         restored
+    }
+
+    /// Takes away the draft of a path; where that cannot be done the next try does it.
+    fn discard(&self, entry: &Entry) {
+        if let Ok(Reach::Open(directory)) = self.reach(entry.path.parent().as_ref()) {
+            drop(discard(&directory, &entry.path));
+        }
     }
 
     fn restore_by<'e>(
@@ -332,6 +336,9 @@ impl<'a> Site<'a> {
         }
         while let Some((entry, seen)) = drafted.front() {
             let put = self.put(entry, seen.as_ref());
+            if put.is_err() {
+                self.discard(entry);
+            }
             outcome.note(entry, put)?;
             drafted.pop_front();
         }
@@ -415,8 +422,12 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
-    /// Writes beside the path.
+    /// Writes beside the path; what could not be finished does not stay there.
     fn write(&self, directory: &OwnedFd, entry: &Entry, then: &Side) -> Result<(), Held> {
+        self.write_draft(directory, entry, then).inspect_err(|_| drop(discard(directory, &entry.path)))
+    }
+
+    fn write_draft(&self, directory: &OwnedFd, entry: &Entry, then: &Side) -> Result<(), Held> {
         let path = &entry.path;
         let draft = draft_name(path);
         let draft = draft.as_bytes();
@@ -431,8 +442,7 @@ impl<'a> Site<'a> {
             let mut file = File::from(file);
             let length = failpoint::torn("restore.content", content.len()).map_err(halted)?.unwrap_or(content.len());
             file.write_all(&content[..length]).map_err(|error| Error::while_doing(format!("write `{path}`"), error))?;
-            let bits = entry.bits.unwrap_or(Bits::of(then.mode.bits()));
-            rustix::fs::fchmod(&file, Permissions::from_raw_mode(bits.get()))
+            self.set_bits(&file, entry.bits.unwrap_or(Bits::of(then.mode.bits())))
                 .map_err(|error| Held::errno(error, "set the permission bits of", path))?;
         }
         Ok(())
@@ -451,18 +461,15 @@ impl<'a> Site<'a> {
         let drafted = lstat(directory, draft).map_err(|error| Held::errno(error, "look at the unfinished copy of", path))?;
         let now = lstat(directory, name).map_err(|error| Held::errno(error, "look at", path))?;
         let renamed = if now.as_ref() == seen {
-            let flags = if seen.is_none() { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
-            match rustix::fs::renameat_with(directory, draft, directory, name, flags) {
-                Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(directory, draft, directory, name),
-                renamed => renamed,
+            if seen.is_none() {
+                rename_new(directory, draft, name)
+            } else {
+                rustix::fs::renameat(directory, draft, directory, name)
             }
         } else {
             Err(Errno::EXIST)
         };
-        if let Err(error) = renamed {
-            discard(directory, path)?;
-            return Err(Held::errno(error, "put in place", path));
-        }
+        renamed.map_err(|error| Held::errno(error, "put in place", path))?;
         failpoint::reach("restore.wrote").map_err(halted)?;
         self.note(directory, path, &drafted.unwrap_or_default())
     }
@@ -542,59 +549,86 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// Made beside its place with the bits that it is to have: where power goes or the bits cannot be set, none stands there
+    /// with others.
     fn make_directory(&self, plan: &RollbackPlan, path: &TreePath) -> Result<(), Held> {
         let Reach::Open(above) = self.reach(path.parent().as_ref())? else {
             return Err(Held::Because(Why::ChangedSince.words()));
         };
+        let name = path.file_name();
+        if lstat(&above, name).map_err(|error| Held::errno(error, "look at", path))?.is_some() {
+            return Ok(());
+        }
+        let draft = directory_draft(path);
+        match rustix::fs::mkdirat(&above, draft.as_bytes(), Permissions::RWXU) {
+            // One that an earlier try left is as good.
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(Held::errno(error, "make the directory", path)),
+        }
         // Bits that would keep out the files to come are given at the end.
-        let bits = plan.new_directories.get() | 0o700;
-        match rustix::fs::mkdirat(&above, path.file_name(), Permissions::RWXU) {
-            Ok(()) => rustix::fs::chmodat(&above, path.file_name(), Permissions::from_raw_mode(bits), AtFlags::empty())
-                .map_err(|error| Held::errno(error, "set the permission bits of", path)),
-            Err(Errno::EXIST) => Ok(()),
-            Err(error) => Err(Held::errno(error, "make the directory", path)),
+        let bits = Bits::of(plan.new_directories.get() | 0o700);
+        let made = open_directory(&above, draft.as_bytes())
+            .and_then(|directory| self.set_bits(&directory, bits))
+            .map_err(|error| Held::errno(error, "set the permission bits of", path))
+            .and_then(|()| match rename_new(&above, draft.as_bytes(), name) {
+                Ok(()) | Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => Ok(()),
+                Err(error) => Err(Held::errno(error, "put in place the directory", path)),
+            });
+        // Gone already where it was put in place.
+        rustix::fs::unlinkat(&above, draft.as_bytes(), AtFlags::REMOVEDIR).ok();
+        made
+    }
+
+    /// Sets permission bits, where the file system has any.
+    fn set_bits(&self, file: impl AsFd, bits: Bits) -> rustix::io::Result<()> {
+        match rustix::fs::fchmod(file, Permissions::from_raw_mode(bits.get())) {
+            Err(Errno::PERM) if matches!(self.file_mode, FileMode::Ignored) => Ok(()),
+            set => set,
         }
     }
 
-    fn directories(&self, plan: &RollbackPlan) -> Result<()> {
+    /// Directories that were empty, or have other bits; what cannot be made or set stays and is named.
+    fn directories(&self, plan: &RollbackPlan, outcome: &mut Restored) -> Result<()> {
         for wanted in plan.directories.iter().rev() {
-            if wanted.presence == Presence::Remove {
-                if let Reach::Open(above) = self.reach(wanted.path.parent().as_ref())?
-                    && rustix::fs::unlinkat(&above, wanted.path.file_name(), AtFlags::REMOVEDIR).is_ok()
-                {
-                    self.prune(plan, &wanted.path)?;
-                }
-                continue;
-            }
-            if wanted.presence == Presence::Make {
-                for directory in wanted.path.parents().chain([wanted.path.clone()]) {
-                    match self.make_directory(plan, &directory) {
-                        Ok(()) => {}
-                        Err(Held::Because(_)) => break,
-                        Err(Held::Failed(error)) => return Err(error),
-                    }
-                }
-            }
-            if let Reach::Open(directory) = self.reach(Some(&wanted.path))? {
-                match rustix::fs::fchmod(&directory, Permissions::from_raw_mode(wanted.bits.get())) {
-                    Ok(()) | Err(Errno::PERM) => {}
-                    Err(error) => {
-                        let doing = format!("set the permission bits of `{}`", wanted.path);
-                        return Err(Error::while_doing(doing, io::Error::from(error)));
-                    }
-                }
+            match self.directory(plan, wanted) {
+                Ok(()) => {}
+                Err(Held::Because(why)) => outcome.held_back.push(HeldBack { path: wanted.path.clone(), why }),
+                Err(Held::Failed(error)) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    fn directory(&self, plan: &RollbackPlan, wanted: &DirectoryEntry) -> Result<(), Held> {
+        let path = &wanted.path;
+        if wanted.presence == Presence::Remove {
+            if let Reach::Open(above) = self.reach(path.parent().as_ref())?
+                && rustix::fs::unlinkat(&above, path.file_name(), AtFlags::REMOVEDIR).is_ok()
+            {
+                self.prune(plan, path)?;
+            }
+            return Ok(());
+        }
+        if wanted.presence == Presence::Make {
+            for directory in path.parents().chain([path.clone()]) {
+                // Something that stays is in its way.
+                let Reach::Open(_) = self.reach(directory.parent().as_ref())? else { return Ok(()) };
+                self.make_directory(plan, &directory)?;
+            }
+        }
+        match self.reach(Some(path))? {
+            Reach::Open(directory) => {
+                self.set_bits(&directory, wanted.bits).map_err(|error| Held::errno(error, "set the permission bits of", path))
+            }
+            Reach::Missing | Reach::Barred => Ok(()),
+        }
     }
 
     /// Removes the directories above a deleted path that are empty now, unless the checkpoint had them empty.
     fn prune(&self, plan: &RollbackPlan, path: &TreePath) -> Result<()> {
         let mut directory = path.parent();
         while let Some(empty) = directory {
-            let was_there = |wanted: &crate::model::rollback::DirectoryEntry| {
-                wanted.presence == Presence::Make && wanted.path.is_below(&empty)
-            };
+            let was_there = |wanted: &DirectoryEntry| wanted.presence == Presence::Make && wanted.path.is_below(&empty);
             let Reach::Open(above) = self.reach(empty.parent().as_ref())? else { return Ok(()) };
             if plan.directories.iter().any(was_there)
                 || rustix::fs::unlinkat(&above, empty.file_name(), AtFlags::REMOVEDIR).is_err()
@@ -610,6 +644,24 @@ impl<'a> Site<'a> {
 /// The name of a draft beside its path; the same in every try, so that the next one takes it away.
 fn draft_name(path: &TreePath) -> String {
     format!(".autonomy-restore-{}", Digest::of(path.as_bytes()).head(12))
+}
+
+/// The same for a directory, which may have to stand where the draft of a file does.
+fn directory_draft(path: &TreePath) -> String {
+    format!(".autonomy-restore-{}", Digest::of([path.as_bytes(), b"/"].concat()).head(12))
+}
+
+fn open_directory(above: &OwnedFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(above, name, flags, Permissions::empty())
+}
+
+/// Gives something a name that nothing has, as far as the file system can make sure of that.
+fn rename_new(directory: &OwnedFd, from: &[u8], to: &[u8]) -> rustix::io::Result<()> {
+    match rustix::fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(directory, from, directory, to),
+        renamed => renamed,
+    }
 }
 
 /// Takes away the draft of a path, which an earlier try may have left.
@@ -635,8 +687,7 @@ fn lstat(directory: &OwnedFd, name: &[u8]) -> rustix::io::Result<Option<Stat>> {
 /// Removes a directory that holds nothing but directories that hold nothing.
 fn remove_hollow(above: &OwnedFd, name: &[u8]) -> rustix::io::Result<()> {
     fn inner(above: &OwnedFd, name: &[u8], remove: &dyn Fn(&OwnedFd, &[u8]) -> rustix::io::Result<()>) -> rustix::io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory = rustix::fs::openat(above, name, flags, Permissions::empty())?;
+        let directory = open_directory(above, name)?;
         for entry in Dir::read_from(&directory)? {
             let entry = entry?;
             let inside = entry.file_name().to_bytes();

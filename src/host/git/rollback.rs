@@ -172,6 +172,7 @@ impl Repository {
             held: &held,
             held_below: &held_below,
             unrecorded: &self.unrecorded(&changes),
+            occupied: &self.occupied(&changes),
             others,
             settlement: &Settlement { settling: *settling, known, read: &read, keep: &keep },
         });
@@ -185,6 +186,7 @@ impl Repository {
         if let Some(error) = failed.into_inner().or(now.failed.into_inner()).or(then.failed.into_inner()) {
             return Err(error);
         }
+        plan.hollow = self.hollow(&plan);
         let mut planned = Planned { plan, merged: merged.into_inner() };
         for (path, bytes) in self.verbatim(&planned.plan)? {
             let id = self.blob_id(&bytes)?;
@@ -243,6 +245,14 @@ impl Repository {
             }
         }
         unrecorded
+    }
+
+    /// Directories at paths to be restored with a file in them that no snapshot holds.
+    fn occupied(&self, changes: &[Change]) -> BTreeSet<TreePath> {
+        let recorded: BTreeSet<&TreePath> =
+            changes.iter().filter(|change| change.before.is_some()).map(|change| &change.path).collect();
+        let absent = changes.iter().filter(|change| change.before.is_none()).map(|change| &change.path);
+        absent.filter(|path| self.holds_file(path, &|inside| !recorded.contains(inside))).cloned().collect()
     }
 
     fn parents(&self, commit: &Oid) -> Result<Vec<Oid>> {

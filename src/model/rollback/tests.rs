@@ -38,6 +38,7 @@ struct Case {
     ignored_now: Vec<TreePath>,
     ignored_then: Vec<TreePath>,
     unrecorded: BTreeSet<TreePath>,
+    occupied: BTreeSet<TreePath>,
     others: BTreeMap<TreePath, Other>,
     known: BTreeMap<TreePath, Option<Side>>,
     settling: Settling,
@@ -59,6 +60,7 @@ impl Case {
             ignored_now: Vec::new(),
             ignored_then: Vec::new(),
             unrecorded: BTreeSet::new(),
+            occupied: BTreeSet::new(),
             others: BTreeMap::new(),
             known: BTreeMap::new(),
             settling: Settling::Leave,
@@ -86,6 +88,7 @@ impl Case {
             held: &|path| self.then.get(path).cloned(),
             held_below: &|path| self.then.keys().any(|held| held.is_below(path)),
             unrecorded: &self.unrecorded,
+            occupied: &self.occupied,
             others: &self.others,
             settlement: &Settlement {
                 settling: self.settling,
@@ -111,6 +114,17 @@ fn carried_out(plan: &RollbackPlan, now: &Tree) -> Tree {
         };
     }
     tree
+}
+
+#[test]
+fn a_directory_is_in_the_way_of_a_file_only_with_something_in_it_that_no_snapshot_holds() {
+    let mut case = Case::new(&[], &[("d", 1)]);
+    case.manifest_now.ignored = vec![ListedPath::directory("d")];
+    assert_eq!(case.lines(), ["Restore d: it is gone"]);
+    case.occupied.insert(path("d"));
+    assert_eq!(case.lines(), ["Keep d: `d` stays and is in its way"]);
+    case.manifest_now.ignored.clear();
+    assert_eq!(case.lines(), ["Keep d: what stands there is ignored or left out of snapshots"]);
 }
 
 #[test]

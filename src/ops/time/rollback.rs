@@ -411,8 +411,8 @@ impl Carrying<'_, '_> {
         let mut left = plan.left();
         let stands = present.changes_to(git, &before.commit)?.into_iter().map(|change| (change.path, change.before));
         left.extend(stands.filter(|(path, _)| unlike.contains(path)));
-        let Scope::Undo { scope, verbatim, .. } = plan.undoing() else { return Ok(rollbacks::Finished::default()) };
-        let scope = Scope::Undo { scope, left, verbatim };
+        let Scope::Undo { scope, verbatim, hollow, .. } = plan.undoing() else { return Ok(rollbacks::Finished::default()) };
+        let scope = Scope::Undo { scope, left, verbatim, hollow };
         let planned = git.plan_rollback(&present, &before.commit, &scope, &Ownership::default())?;
         let asked = safety(&planned, "before a rollback that went wrong was taken back".to_owned(), None);
         let prepared = snapshots::prepare(self.workspace, self.lock, self.session, self.at, present, asked)?;

@@ -5,9 +5,11 @@
 //! how many sequences are tried, `AUTONOMY_TEST_SEED` which; without it they are the same every time.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     io::Write as _,
+    num::NonZero,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -17,6 +19,7 @@ use autonomy::{
     host::{clock::Clock, environment::Environment, workspace::Workspace},
     ops::time::{checkpoint, rollback},
 };
+use gix_index::entry::Flags;
 use proptest::{
     prelude::*,
     test_runner::{RngSeed, TestCaseError, TestError, TestRunner},
@@ -25,7 +28,10 @@ use proptest::{
 use crate::sandbox::{Sandbox, fingerprint};
 
 /// So many are tried when nothing else is said.
-const SEQUENCES: u32 = 300;
+const SEQUENCES: u32 = 2_000;
+
+/// So many are tried beside each other on each core: whoever waits for git or for the threads of a walk leaves the core to others.
+const BESIDE: usize = 2;
 
 /// Every place that a change may choose.
 const NAMES: [&str; 14] = [
@@ -107,15 +113,20 @@ fn sequence() -> impl Strategy<Value = Sequence> {
     )
 }
 
+/// The files that say what is ignored, with what they say.
+type Rules = BTreeMap<&'static str, String>;
+
 /// A place with a repository to copy, one to ask about rules, and the one that is worked on.
 struct Ground {
     sandbox: Sandbox,
-    moment: std::cell::Cell<u64>,
+    moment: Cell<u64>,
+    /// What git has said: which paths which rules ignore.
+    said: RefCell<HashMap<Rules, BTreeMap<String, bool>>>,
 }
 
 impl Ground {
     fn new() -> Self {
-        let ground = Self { sandbox: Sandbox::bare_ground_in_memory(), moment: std::cell::Cell::new(0) };
+        let ground = Self { sandbox: Sandbox::bare_ground_in_memory(), moment: Cell::new(0), said: RefCell::default() };
         for place in ["unborn", "born", "judge"] {
             fs::create_dir(ground.place(place)).unwrap();
             ground.git(place, &["init", "--quiet"], "");
@@ -160,7 +171,9 @@ impl Ground {
     /// The library's view of the repository, a second later than the last.
     fn workspace(&self) -> Workspace {
         let home = self.sandbox.base().join("home");
-        let variables = [("HOME", home.to_str().unwrap()), ("GIT_CONFIG_NOSYSTEM", "1")];
+        // With a name in them nobody has to ask git for one.
+        let names = [("GIT_COMMITTER_NAME", "Test Person"), ("GIT_COMMITTER_EMAIL", "person@example.org")];
+        let variables = [&[("HOME", home.to_str().unwrap()), ("GIT_CONFIG_NOSYSTEM", "1")][..], &names].concat();
         let moment = self.moment.get() + 1;
         self.moment.set(moment);
         let now = jiff::Timestamp::from_second(1_795_197_600 + i64::try_from(moment).unwrap()).unwrap();
@@ -204,7 +217,33 @@ impl Ground {
         files
     }
 
-    fn seen(&self, thorough: bool) -> Seen {
+    /// The entries of the index with their marks, as `git ls-files` shows them.
+    fn index(&self) -> BTreeMap<String, String> {
+        let options = gix_index::decode::Options::default();
+        let file = self.tree().join(".git/index");
+        let mut index: BTreeMap<String, String> = BTreeMap::new();
+        if !file.exists() {
+            return index;
+        }
+        let read = gix_index::File::at(file, gix_index::hash::Kind::Sha1, true, options).unwrap();
+        for entry in read.entries() {
+            let has = |flag| entry.flags.contains(flag);
+            let mark = if entry.stage_raw() != 0 {
+                'M'
+            } else if has(Flags::SKIP_WORKTREE) {
+                'S'
+            } else {
+                'H'
+            };
+            let mark = if has(Flags::ASSUME_VALID) { mark.to_ascii_lowercase() } else { mark };
+            let entries = index.entry(entry.path(&read).escape_ascii().to_string()).or_default();
+            entries.push_str(&format!("{mark} {:o} {} {}\n", entry.mode.bits(), entry.id, entry.stage_raw()));
+        }
+        index
+    }
+
+    /// The same by git's own word.
+    fn index_by_git(&self) -> BTreeMap<String, String> {
         let listed = self.git("tree", &["ls-files", "--stage", "-v", "-z"], "");
         let mut index: BTreeMap<String, String> = BTreeMap::new();
         for line in listed.split_terminator('\0') {
@@ -212,6 +251,14 @@ impl Ground {
             let entries = index.entry(path.as_bytes().escape_ascii().to_string()).or_default();
             entries.push_str(entry);
             entries.push('\n');
+        }
+        index
+    }
+
+    fn seen(&self, thorough: bool) -> Seen {
+        let index = self.index();
+        if thorough {
+            assert_eq!(index, self.index_by_git());
         }
         let status = ["status", "--porcelain", "--ignored", "--untracked-files=all", "-z"];
         Seen {
@@ -225,7 +272,7 @@ impl Ground {
     }
 
     /// The files that say what is ignored.
-    fn rules(&self) -> BTreeMap<&'static str, String> {
+    fn rules(&self) -> Rules {
         let root = self.tree();
         let is_read =
             |file: &&str| !is_below_links(&root, file) && root.join(file).symlink_metadata().is_ok_and(|found| found.is_file());
@@ -233,7 +280,18 @@ impl Ground {
     }
 
     /// Which of the paths the rules ignore, by git's word, whatever stands there or is tracked.
-    fn ignorable(&self, rules: &BTreeMap<&'static str, String>, paths: &BTreeSet<String>) -> BTreeSet<String> {
+    fn ignorable(&self, rules: &Rules, paths: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut said = self.said.borrow_mut();
+        let known = said.entry(rules.clone()).or_default();
+        let unknown: BTreeSet<&String> = paths.iter().filter(|path| !known.contains_key(*path)).collect();
+        if !unknown.is_empty() {
+            let ignored = self.ask_git_about(rules, &unknown);
+            known.extend(unknown.into_iter().map(|path| (path.clone(), ignored.contains(path))));
+        }
+        paths.iter().filter(|path| known[*path]).cloned().collect()
+    }
+
+    fn ask_git_about(&self, rules: &Rules, paths: &BTreeSet<&String>) -> BTreeSet<String> {
         let judge = self.place("judge");
         for entry in fs::read_dir(&judge).unwrap() {
             let path = entry.unwrap().path();
@@ -372,7 +430,7 @@ struct Seen {
     private: BTreeMap<String, String>,
     /// Entries of the index with their marks.
     index: BTreeMap<String, String>,
-    rules: BTreeMap<&'static str, String>,
+    rules: Rules,
     /// What of all paths that there are now or were then the rules ignore; filled in when all are known.
     ignorable: BTreeSet<String>,
     status: String,
@@ -411,12 +469,7 @@ fn judge(then: &Seen, now: &Seen, back: &Seen) -> Result<(), String> {
     let staying: BTreeSet<&str> =
         paths.iter().map(|path| path.as_str()).filter(|path| now.file(path).is_some() && stays(path)).collect();
     let inside = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'));
-    // A directory that is ignored as a whole is not looked into.
-    let is_closed = |path: &str| {
-        let is_directory = now.all.get(path).is_some_and(|what| what.starts_with("directory"));
-        is_directory && now.ignorable.contains(path) && !now.index.keys().any(|entry| inside(entry, path))
-    };
-    let is_blocked = |path: &str| is_closed(path) || staying.iter().any(|other| inside(path, other) || inside(other, path));
+    let is_blocked = |path: &str| staying.iter().any(|other| inside(path, other) || inside(other, path));
     let mut kept = BTreeSet::new();
     for path in &paths {
         let path = path.as_str();
@@ -447,7 +500,9 @@ fn judge(then: &Seen, now: &Seen, back: &Seen) -> Result<(), String> {
     }
     for path in then.index.keys().chain(now.index.keys()) {
         // An index cannot have a file and something below it, so the entry of what stays may have to make way.
-        if kept.iter().any(|other| inside(path, other) || inside(other, path)) {
+        let makes_way =
+            || kept.contains(path.as_str()) && then.index.keys().any(|other| inside(other, path) || inside(path, other));
+        if kept.iter().any(|other| inside(path, other) || inside(other, path)) || makes_way() {
             continue;
         }
         let wanted = if kept.contains(path.as_str()) { now.index.get(path) } else { then.index.get(path) };
@@ -461,14 +516,9 @@ fn judge(then: &Seen, now: &Seen, back: &Seen) -> Result<(), String> {
     same("git's own", &now.private, &back.private).map_err(|why| why.to_string())
 }
 
-/// An undo brings back everything as it was before the rollback, but for empty directories that rules ignore.
+/// An undo brings back everything as it was before the rollback.
 fn judge_undone(now: &Seen, undone: &Seen) -> Result<(), String> {
-    let shown = |seen: &Seen| {
-        let is_ignored = |path: &str| Path::new(path).ancestors().any(|at| now.ignorable.contains(&*at.to_string_lossy()));
-        let files = seen.all.iter().filter(|(path, what)| !(what.starts_with("directory") && is_ignored(path)));
-        files.map(|(path, what)| (path.clone(), what.clone())).collect()
-    };
-    same("files", &shown(now), &shown(undone)).map_err(|why| why.to_string())?;
+    same("files", &now.all, &undone.all).map_err(|why| why.to_string())?;
     same("the index", &now.index, &undone.index).map_err(|why| why.to_string())?;
     same("git's own", &now.private, &undone.private).map_err(|why| why.to_string())?;
     if now.status == undone.status { Ok(()) } else { Err(format!("git's status is {:?}, not {:?}", undone.status, now.status)) }
@@ -524,6 +574,15 @@ fn known() -> Vec<Sequence> {
     vec![
         // A directory that is ignored as a whole stands where the checkpoint has a link.
         plain(vec![Step::Rules(0, 5), Step::Rename(2, 5)]),
+        // A directory that is ignored as a whole has nothing in it but a directory where the checkpoint has a file.
+        Sequence { unborn: true, ..plain(vec![Step::Rules(0, 5), Step::Hollow(0)]) },
+        // What is ignored and stays is a file where the index of then has a directory.
+        Sequence {
+            before: vec![Step::Link(2, 0), Step::Rules(0, 5)],
+            between: Some(vec![Step::Stage(2)]),
+            to_first: true,
+            ..plain(Vec::new())
+        },
     ]
 }
 
@@ -551,9 +610,12 @@ fn play_many(cases: u32, seed: u64) {
 fn whatever_was_changed_goes_back_and_is_there_again_after_the_undo() {
     let cases = number("AUTONOMY_TEST_SEQUENCES").map_or(SEQUENCES, |number| u32::try_from(number).unwrap());
     let seed = number("AUTONOMY_TEST_SEED").unwrap_or(1);
+    let threads = u64::try_from(std::thread::available_parallelism().map_or(1, NonZero::get) * BESIDE).unwrap();
+    let each = cases.div_ceil(u32::try_from(threads).unwrap());
     std::thread::scope(|scope| {
-        scope.spawn(|| play_many(cases / 2, seed));
-        scope.spawn(|| play_many(cases.div_ceil(2), seed + 1));
+        for thread in 0..threads {
+            scope.spawn(move || play_many(each, seed + thread));
+        }
     });
 }
 

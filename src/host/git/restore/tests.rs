@@ -222,6 +222,54 @@ fn empty_directories_of_the_checkpoint_are_there_again() {
 }
 
 #[test]
+fn ignored_directories_without_files_are_there_again_after_the_undo() {
+    let fixture = base();
+    fixture.write(".gitignore", "*.o\nout/\n");
+    round_trip(&fixture, |fixture| {
+        remove(fixture, "a/y");
+        fs::create_dir_all(fixture.root().join("a/y/out/inner")).unwrap();
+        chmod(fixture, "a/y/out", 0o700);
+    });
+    let to = checkpoint(&fixture);
+    fixture.write(".gitignore", "b\n");
+    fixture.git(&["rm", "-q", "-r", "--cached", "b"]);
+    remove(&fixture, "b/c/z");
+    let (end, safety) = (seen(&fixture), checkpoint(&fixture));
+    let plan = planned(&fixture, &to, &Scope::Everything);
+    assert_eq!(carry_out(&fixture, &plan).held_back, []);
+    assert!(fixture.root().join("b/c/z").exists());
+    assert_eq!(carry_out(&fixture, &planned(&fixture, &safety, &plan.undoing())).held_back, []);
+    assert_eq!(seen(&fixture), end);
+}
+
+#[test]
+fn a_directory_with_an_ignored_file_stays_where_a_file_was() {
+    let fixture = base();
+    fixture.write(".gitignore", "*.o\nout/\n");
+    let to = checkpoint(&fixture);
+    remove(&fixture, "a/y");
+    fixture.write("a/y/out/kept", "ignored");
+    let plan = planned(&fixture, &to, &Scope::Everything);
+    assert_eq!(carry_out(&fixture, &plan).held_back, []);
+    let why: Vec<String> = plan.with(Action::Keep).map(|entry| format!("{}: {}", entry.path, entry.why.words())).collect();
+    assert_eq!(why, ["a/y: `a/y/out` stays and is in its way"]);
+}
+
+#[test]
+fn a_directory_whose_making_was_cut_short_gets_its_bits_all_the_same() {
+    let fixture = base();
+    let to = checkpoint(&fixture);
+    remove(&fixture, "b");
+    let plan = planned(&fixture, &to, &Scope::Everything);
+    fs::create_dir(fixture.root().join(directory_draft(&path("b")))).unwrap();
+    chmod(&fixture, &directory_draft(&path("b")), 0o700);
+    let restored = carry_out(&fixture, &plan);
+    assert_eq!((restored.held_back, restored.done), (vec![], vec![path("b/c/z")]));
+    assert_eq!(picture(fixture.root()).get(Path::new("b")), Some(&("directory".to_owned(), 0o755)));
+    assert!(fs::read_dir(fixture.root()).unwrap().all(|entry| entry.unwrap().file_name() != *directory_draft(&path("b"))));
+}
+
+#[test]
 fn line_endings_are_those_of_the_work_tree() {
     let fixture = base();
     fixture.git(&["config", "core.autocrlf", "true"]);
