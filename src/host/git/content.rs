@@ -3,6 +3,7 @@
 //! Which files are asked about is the walk's business; what becomes of the objects is the batch's.
 
 use std::{
+    borrow::Cow,
     ffi::OsStr,
     fs,
     io::ErrorKind,
@@ -156,27 +157,31 @@ pub(in crate::host::git) fn hash(
             plain.push(at);
         }
     }
-    let mut chosen: Vec<(Store, usize, TreePath)> = Vec::with_capacity(filtered.len());
+    let (mut kept, mut id_only) = (Vec::new(), Vec::new());
     for (at, path) in filtered {
         let question = &questions[at];
-        // What is new is looked through before git makes an object of it; of what is tracked counts what is stored.
+        // What is new is judged as it stands there, before its filter makes anything of it; of what is tracked counts what is stored.
         let leaks = match (question.indexed, read_file(&on_disk(top, question.path))?) {
             (None, ReadFile::Bytes(bytes)) => look(looking, question, &bytes),
             _ => Vec::new(),
         };
-        let store = if keeps(at, leaks, batch)? == Keep::Content { Store::Write } else { Store::IdOnly };
-        chosen.push((store, at, path));
+        if keeps(at, leaks, batch)? == Keep::Content { &mut kept } else { &mut id_only }.push((at, path));
     }
-    for store in [Store::Write, Store::IdOnly] {
-        let (numbers, paths): (Vec<usize>, Vec<&TreePath>) =
-            chosen.iter().filter(|(how, ..)| *how == store).map(|(_, at, path)| (*at, path)).unzip();
-        for (at, id) in numbers.into_iter().zip(repository.hash_by_program(&paths, store)?) {
-            let (question, id) = (&questions[at], raw_oid(&id)?);
-            if store == Store::Write && question.indexed.is_some() {
-                keeps(at, look(looking, question, &batch.read(id)?), batch)?;
-            }
-            answers[at] = Some(Answer::Holds(id));
+    let paths: Vec<&TreePath> = kept.iter().map(|(_, path)| path).collect();
+    for ((at, _), (id, made)) in kept.iter().zip(repository.clean(&paths)?) {
+        let (question, id) = (&questions[*at], raw_oid(&id)?);
+        if question.indexed.is_some() {
+            let stored = made.as_ref().map_or_else(|| batch.read(id).map(Cow::Owned), |made| Ok(Cow::Borrowed(made)))?;
+            keeps(*at, look(looking, question, &stored), batch)?;
         }
+        if let Some(made) = made {
+            batch.add_hashed(ObjectType::Blob, made, id);
+        }
+        answers[*at] = Some(Answer::Holds(id));
+    }
+    let paths: Vec<&TreePath> = id_only.iter().map(|(_, path)| path).collect();
+    for ((at, _), id) in id_only.iter().zip(repository.hash_by_program(&paths, Store::IdOnly)?) {
+        answers[*at] = Some(Answer::Holds(raw_oid(&id)?));
     }
     let reads: Vec<Result<(Read, Vec<Leak>)>> = plain.par_iter().map(|&at| read(top, &questions[at], format, looking)).collect();
     for (at, read) in plain.into_iter().zip(reads) {

@@ -3,11 +3,7 @@
 //! A filter of the person's own configuration runs as under git. One that the repository's configuration names runs only as a
 //! person trusted it. Which paths are converted that way is said by `attributes`.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use crate::{
     host::{
@@ -35,7 +31,7 @@ pub(in crate::host::git) enum Store {
     IdOnly,
 }
 
-/// Files as git would write them, in a directory that goes when this is dropped.
+/// Files as git would write them, or its objects, in a directory that goes when this is dropped.
 pub(in crate::host::git) struct Smudged {
     directory: PathBuf,
 }
@@ -92,21 +88,51 @@ impl Repository {
 
     /// The ids of the blobs that git makes of these files of the work tree, in their order.
     pub(in crate::host::git) fn hash_by_program(&self, paths: &[&TreePath], store: Store) -> Result<Vec<Oid>> {
-        if paths.is_empty() {
-            return Ok(Vec::new());
-        }
+        if paths.is_empty() { Ok(Vec::new()) } else { self.hash(paths, store, Vec::new()) }
+    }
+
+    fn hash(&self, paths: &[&TreePath], store: Store, variables: Vec<(&'static str, String)>) -> Result<Vec<Oid>> {
         let write: &[&str] = match store {
             Store::Write => &["-w"],
             Store::IdOnly => &[],
         };
         // Git reads quoted names in the form that paths have as text.
         let input: String = paths.iter().flat_map(|path| [path.to_string(), "\n".to_owned()]).collect();
-        let finished = self.filter(&[&["hash-object"], write, &["--stdin-paths"]].concat(), input.into_bytes(), None)?;
+        let finished = self.filter(&[&["hash-object"], write, &["--stdin-paths"]].concat(), input.into_bytes(), variables)?;
         let ids: Vec<Oid> = finished.stdout.text().lines().map(Oid::new).collect::<Result<_, Refusal>>()?;
         if ids.len() == paths.len() {
             return Ok(ids);
         }
         Err(Refusal::new(Code::Environment, format!("git hashed {} of {} files", ids.len(), paths.len())).into())
+    }
+
+    /// The ids of the blobs that git makes of these files of the work tree, in their order, with the content of those that the
+    /// repository lacks. It gets none of them by this: git writes to a directory that goes again.
+    pub(in crate::host::git) fn clean(&self, paths: &[&TreePath]) -> Result<Vec<(Oid, Option<Vec<u8>>)>> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let beside = Smudged { directory: self.draft_path()? };
+        let objects = beside.files();
+        fs::create_dir_all(&objects).doing("create", &objects)?;
+        let own = self.raw.commondir().join("objects").to_string_lossy().into_owned();
+        // Quoted, for a colon ends a path there.
+        let own = format!("\"{}\"", own.replace('\\', "\\\\").replace('"', "\\\""));
+        let variables =
+            vec![("GIT_OBJECT_DIRECTORY", objects.to_string_lossy().into_owned()), ("GIT_ALTERNATE_OBJECT_DIRECTORIES", own)];
+        let ids = self.hash(paths, Store::Write, variables)?;
+        let doing = "read what a filter made";
+        let made = git2::Odb::new_ext(self.format()).tried(doing)?;
+        made.add_disk_alternate(&objects.to_string_lossy()).tried(doing)?;
+        let content = |id: Oid| {
+            let bytes = match made.read(raw_oid(&id)?) {
+                Ok(object) => Some(object.data().to_vec()),
+                Err(error) if error.code() == git2::ErrorCode::NotFound => None,
+                Err(error) => return Err(error).tried(doing),
+            };
+            Ok((id, bytes))
+        };
+        ids.into_iter().map(content).collect()
     }
 
     /// Has git write files as it would into the work tree, but elsewhere.
@@ -122,13 +148,14 @@ impl Repository {
             names.extend_from_slice(path.as_bytes());
             names.push(0);
         }
-        self.filter(&["-c", "core.splitIndex=false", "update-index", "-z", "--index-info"], entries, Some(&index))?;
+        let variables = vec![("GIT_INDEX_FILE", index.to_string_lossy().into_owned())];
+        self.filter(&["-c", "core.splitIndex=false", "update-index", "-z", "--index-info"], entries, variables.clone())?;
         let prefix = format!("--prefix={}/", smudged.files().display());
-        self.filter(&["checkout-index", "--quiet", &prefix, "-z", "--stdin"], names, Some(&index))?;
+        self.filter(&["checkout-index", "--quiet", &prefix, "-z", "--stdin"], names, variables)?;
         Ok(smudged)
     }
 
-    fn filter(&self, arguments: &[&str], input: Vec<u8>, index: Option<&Path>) -> Result<Finished> {
+    fn filter(&self, arguments: &[&str], input: Vec<u8>, variables: Vec<(&'static str, String)>) -> Result<Finished> {
         let mut barred = filters_of(&self.raw)?;
         barred.sort();
         barred.dedup();
@@ -138,7 +165,6 @@ impl Repository {
                 off.push(name);
             }
         }
-        let variables = index.map(|index| ("GIT_INDEX_FILE", index.to_string_lossy().into_owned())).into_iter().collect();
         let call = Call { arguments: arguments.to_vec(), allowed: Allowed::Filters, variables, input };
         let finished = self.run_git_without(off, &call, &self.environment, &Stop::default())?;
         if finished.exit.is_success() {
@@ -154,7 +180,7 @@ mod tests {
     use crate::host::{
         clock::Clock,
         git::{
-            Limits,
+            Limits, Words,
             fixture::{Fixture, path, signature},
         },
         trust::TrustStore,
@@ -203,6 +229,32 @@ mod tests {
         fixture.git(&["config", "filter.small.clean", "touch ran; cat"]);
         assert!(taken().is_err(), "another program is not the one that was trusted");
         assert!(!fixture.root().join("ran").exists());
+    }
+
+    #[test]
+    fn what_a_filter_makes_is_looked_through_before_the_repository_has_it() {
+        let fixture = filtered();
+        trust(&fixture);
+        let token = ["GHP", "_", "Q7ZK2MX9PLW4TRB8SVN3CJD6FHG1YTA5UEO0"].concat();
+        fixture.git(&["config", "filter.small.clean", "tr a-z A-Z | sed s/GHP/ghp/"]);
+        trust(&fixture);
+        fixture.write("a.small", format!("one\nlogin with {}\n", token.to_lowercase()));
+        let objects = || fixture.git(&["cat-file", "--batch-all-objects", "--batch-check"]);
+        let before = objects();
+        let (repository, environment) = (fixture.repository(), fixture.environment());
+        let snapshot = repository.snapshot(&environment, &Limits::default(), &[]).unwrap();
+        let marked: Vec<String> = snapshot.manifest().secrets.iter().map(|leak| format!("{}:{}", leak.path, leak.line)).collect();
+        assert_eq!(marked, ["a.small:2"]);
+        drop(snapshot);
+        assert_eq!(objects(), before, "a snapshot that is not written leaves no object");
+        let snapshot = repository.snapshot(&environment, &Limits::default(), &[]).unwrap();
+        let (tree, signature) = (snapshot.tree(), signature());
+        let words = Words { message: "x\n", signature: &signature, head: None, tag: None, files: &[] };
+        snapshot.write(&words).unwrap();
+        let stored = fixture.git(&["show", &format!("{tree}:a.small")]);
+        assert_eq!(stored, format!("ONE\nLOGIN WITH {}", token.replace("GHP", "ghp")));
+        fixture.git(&["add", "-A"]);
+        assert_eq!(tree.as_str(), fixture.git(&["write-tree"]));
     }
 
     #[test]
