@@ -143,10 +143,16 @@ fn a_gate_is_run_as_its_settings_say() {
     sandbox.autonomy(["session", "start"]).ok();
 }
 
-/// A run of one attempt whose agent takes `seconds`, by the clock of the machine.
-fn long_attempt(seconds: u32, settings: &[(&str, &str)]) -> Sandbox {
+/// What an agent does until a snapshot holds its work; after a minute it gives up.
+const UNTIL_KEPT: &str = "for turn in $(seq 600); do\n\
+    for snapshot in $(git for-each-ref --format='%(refname)' refs/autonomy/auto refs/tags); do\n\
+    git cat-file -e \"$snapshot:half.txt\" 2>/dev/null && exit 0\n\
+    done\nsleep 0.1\ndone";
+
+/// A run of one attempt whose agent begins its work and then does `more`, by the clock of the machine.
+fn long_attempt(more: &str, settings: &[(&str, &str)]) -> Sandbox {
     let mut sandbox = Sandbox::new();
-    sandbox.install("own-agent", &format!("#!/bin/sh\ncat >/dev/null\necho half >half.txt\nsleep {seconds}\n"));
+    sandbox.install("own-agent", &format!("#!/bin/sh\ncat >/dev/null\necho half >half.txt\n{more}\n"));
     let own = "[run]\nagent = \"mine\"\nuncontained = true\n[agents.mine]\ndriver = \"command\"\nprogram = \"own-agent\"\n";
     sandbox.write("../home/.config/autonomy/config.toml", own);
     for (name, value) in settings {
@@ -170,21 +176,21 @@ fn reasons(sandbox: &Sandbox) -> Vec<String> {
 
 #[test]
 fn snapshots_are_taken_while_an_agent_works() {
-    let light = long_attempt(3, &[("AUTONOMY_CHECKPOINTS__INTERVAL", "1s")]);
+    let light = long_attempt(UNTIL_KEPT, &[("AUTONOMY_CHECKPOINTS__INTERVAL", "1s")]);
     let taken = reasons(&light);
     assert!(!taken.is_empty() && taken.iter().all(|reason| reason == "edge"), "{taken:?}");
-    let tagged = long_attempt(3, &[("AUTONOMY_CHECKPOINTS__TAG_INTERVAL", "1s")]);
+    let tagged = long_attempt(UNTIL_KEPT, &[("AUTONOMY_CHECKPOINTS__TAG_INTERVAL", "1s")]);
     let taken = reasons(&tagged);
     assert!(!taken.is_empty() && taken.iter().all(|reason| reason == "tick"), "{taken:?}");
-    let tag = tagged.git(["tag", "--list", "checkpoint-*"]);
-    let held = tagged.git(["show", &format!("{}:half.txt", tag.lines().next().unwrap())]);
-    assert_eq!(held, "half", "what the agent had done until then is in it");
-    assert_eq!(reasons(&long_attempt(2, &[])), Vec::<String>::new(), "not that soon when nothing is set");
+    let tags = tagged.git(["tag", "--list", "checkpoint-*", "--sort=-creatordate"]);
+    let holds = |tag: &str| tagged.try_git(["show", &format!("{tag}:half.txt")]).stdout == "half\n";
+    assert!(tags.lines().any(holds), "what the agent had done until then is in one: {tags}");
+    assert_eq!(reasons(&long_attempt("sleep 2", &[])), Vec::<String>::new(), "not that soon when nothing is set");
 }
 
 #[test]
 fn an_attempt_takes_no_longer_than_the_settings_say() {
     let begun = std::time::Instant::now();
-    long_attempt(120, &[("AUTONOMY_RUN__STEP_TIMEOUT", "1s")]);
+    long_attempt("sleep 120", &[("AUTONOMY_RUN__STEP_TIMEOUT", "1s")]);
     assert!(begun.elapsed().as_secs() < 60, "it was stopped");
 }
