@@ -46,6 +46,18 @@ pub struct Candidate {
     pub rests_on: Option<Oid>,
     /// What holds on to it.
     pub hold: Option<Hold>,
+    /// Whether undoing goes back to it next, which only its age ends.
+    pub next: NextUndo,
+}
+
+/// Whether undoing, or taking an undoing back, goes back to a snapshot next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NextUndo {
+    /// It does not.
+    #[default]
+    No,
+    /// It does.
+    Yes,
 }
 
 /// What holds on to a snapshot.
@@ -71,6 +83,8 @@ pub enum Hold {
     UnfinishedRollback,
     /// A later undoing, which is kept, went back to it.
     Undoing,
+    /// The rollback that is undone next began with it, or the undoing that is taken back next.
+    NextUndo,
 }
 
 impl Hold {
@@ -83,6 +97,7 @@ impl Hold {
             Self::OpenQuestion { question } => format!("question {question} is open"),
             Self::UnfinishedRollback => "a rollback with it is not finished".into(),
             Self::Undoing => "an undoing that is kept went back to it".into(),
+            Self::NextUndo => "`autonomy rollback --undo` or `--redo` goes back to it next".into(),
         }
     }
 }
@@ -164,7 +179,8 @@ pub fn decide<E>(
                 newer += u32::from(candidate.hold.is_none());
             }
         }
-        let counts = |at: &usize| is_automatic(candidates[*at].kind) && wanted[*at].is_none() && candidates[*at].hold.is_none();
+        let is_free = |candidate: &Candidate| candidate.hold.is_none() && candidate.next == NextUndo::No;
+        let counts = |at: &usize| is_automatic(candidates[*at].kind) && wanted[*at].is_none() && is_free(&candidates[*at]);
         let rest: Vec<usize> = (0..candidates.len()).rev().filter(counts).collect();
         let mut held = 0_u64;
         for (at, bytes) in rest.iter().zip(weigh(&rest)?) {
@@ -185,6 +201,7 @@ pub fn decide<E>(
         let fate = match (wanted[at], hold) {
             (None, _) => Fate::Stays,
             (Some(_), Some(hold)) => Fate::Held(hold),
+            (Some(reason), None) if reason != Reason::Age && candidate.next == NextUndo::Yes => Fate::Held(Hold::NextUndo),
             (Some(reason), None) => Fate::Goes(reason),
         };
         if !matches!(fate, Fate::Goes(_)) {
@@ -221,6 +238,7 @@ mod tests {
             created: at(i64::try_from(hour).expect("small")),
             rests_on: None,
             hold: None,
+            next: NextUndo::No,
         };
         kinds.iter().enumerate().map(candidate).collect()
     }
@@ -274,6 +292,18 @@ mod tests {
         kinds[0].hold = Some(Hold::LiveSession { session: SessionId::new("20261120_180000").expect("a name") });
         assert_eq!(fates(&kinds, &[], &limits(0, 1, 1_000)), "held number - -");
         assert_eq!(fates(&kinds, &[0, 1], &limits(0, 1, 1_000)), "held named - -");
+    }
+
+    #[test]
+    fn what_undoing_goes_back_to_next_goes_by_its_age_alone() {
+        let mut kinds = all(&[Safety, Edge, Safety]);
+        kinds[2].next = NextUndo::Yes;
+        assert_eq!(fates(&kinds, &[], &limits(100, 50, 0)), "bytes bytes -", "and what it holds does not count");
+        assert_eq!(fates(&kinds, &[0, 2], &limits(100, 50, 0)), "named - held");
+        assert_eq!(fates(&kinds, &[], &limits(100, 50, 10)), "- - -");
+        let mut old = all(&[Safety, Edge, Safety, Edge]);
+        old[2].next = NextUndo::Yes;
+        assert_eq!(fates(&old, &[], &limits(0, 50, 1_000)), "age - age -");
     }
 
     #[test]

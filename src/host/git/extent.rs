@@ -23,7 +23,7 @@ const NAMED: usize = 3;
 /// The largest tree that a snapshot is taken of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// Files that are neither tracked nor ignored.
+    /// Files, links and directories that are neither tracked nor ignored.
     pub files: usize,
     /// Bytes of files that are untracked or changed.
     pub bytes: u64,
@@ -49,7 +49,7 @@ impl Repository {
 
 /// Refuses what was found when it is more than the limits.
 pub(in crate::host::git) fn check(found: &Findings, extent: Extent) -> Result<(), Refusal> {
-    if found.new.len() > extent.files {
+    if found.is_cut || found.new.len() + found.new_directories.len() > extent.files {
         return Err(too_many(found, extent.files));
     }
     let size = |what: &Found| match what {
@@ -73,10 +73,11 @@ pub(in crate::host::git) fn check(found: &Findings, extent: Extent) -> Result<()
 }
 
 fn too_many(found: &Findings, limit: usize) -> Refusal {
-    let most = most(found.new.iter().map(|new| (&*new.path, 1)));
+    let inside = found.new_directories.iter().map(|directory| [directory, &b"/"[..]].concat()).collect::<Vec<_>>();
+    let most = most(found.new.iter().map(|new| &*new.path).chain(inside.iter().map(|path| &**path)).map(|path| (path, 1)));
     let most: Vec<String> = most.into_iter().map(|(place, files)| format!("{place} at least {files}")).collect();
     let words = format!(
-        "cannot take a snapshot: more than {limit} files here are neither tracked nor ignored ({}), the most of \
+        "cannot take a snapshot: more than {limit} files and directories here are neither tracked nor ignored ({}), the most of \
          `snapshot.most_files`",
         most.join(", ")
     );
@@ -105,7 +106,7 @@ fn most<'a>(all: impl Iterator<Item = (&'a [u8], u64)>) -> Vec<(String, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::git::{Limits, fixture::Fixture};
+    use crate::host::git::{Knowledge, Limits, fixture::Fixture};
 
     #[test]
     fn a_tree_over_the_limits_is_refused_with_what_holds_the_most() {
@@ -120,19 +121,47 @@ mod tests {
         }
         let (repository, environment) = (fixture.repository(), fixture.environment());
         let extent = |files, bytes| Extent { files, bytes };
-        repository.check_extent(&environment, extent(34, 4_000_000)).unwrap();
+        repository.check_extent(&environment, extent(37, 4_000_000)).unwrap();
         for (extent, words) in [
-            (extent(33, 4_000_000), "more than 33 files here are neither tracked nor ignored (`much/` at least "),
-            (extent(34, 2_000_000), "3 MB here would have to be read (`much/` 3 MB, "),
+            (extent(36, 4_000_000), "more than 36 files and directories here are neither tracked nor ignored (`much/` at least "),
+            (extent(37, 2_000_000), "3 MB here would have to be read (`much/` 3 MB, "),
         ] {
+            let limits = Limits { extent, ..Limits::default() };
+            let mut knowledge = Knowledge::default();
             for refused in [
                 repository.check_extent(&environment, extent).unwrap_err(),
-                repository.snapshot(&environment, &Limits { extent, ..Limits::default() }, &[]).map(drop).unwrap_err(),
+                repository.snapshot(&environment, &limits, &[]).map(drop).unwrap_err(),
+                repository.snapshot_knowing(&environment, &limits, &[], &mut knowledge).map(drop).unwrap_err(),
             ] {
                 let refusal = refused.refusal();
                 assert!(refusal.message.contains(words), "{refusal}");
                 assert!(refusal.hint.is_some_and(|hint| hint.contains("autonomy config set --user snapshot.most_")));
             }
         }
+    }
+
+    #[test]
+    fn directories_without_a_file_count_too_and_no_more_are_looked_into_than_it_takes() {
+        let fixture = Fixture::new();
+        for number in 0..500 {
+            std::fs::create_dir_all(fixture.root().join(format!("hollow/{}/{number}", number % 10))).unwrap();
+        }
+        let (repository, environment) = (fixture.repository(), fixture.environment());
+        let refused = repository.check_extent(&environment, Extent { files: 40, ..Extent::default() }).unwrap_err().refusal();
+        assert!(refused.message.contains("more than 40 files and directories here"), "{refused}");
+        let tracked = Tracked::read(&repository).unwrap();
+        let found = walk_at_most(&repository, &environment, &tracked, &[], 40).unwrap();
+        assert!(found.is_cut && found.new_directories.len() < 400, "{} were seen", found.new_directories.len());
+        repository.check_extent(&environment, Extent { files: 511, ..Extent::default() }).unwrap();
+        // One who knows the tree hears of what grows in it, and looks no further either.
+        let limits = |files| Limits { extent: Extent { files, ..Extent::default() }, ..Limits::default() };
+        let mut knowledge = Knowledge::default();
+        repository.snapshot_knowing(&environment, &limits(520), &[], &mut knowledge).map(drop).unwrap();
+        for number in 0..20 {
+            fixture.write(&format!("later/{number}"), "x");
+        }
+        let refused = repository.snapshot_knowing(&environment, &limits(520), &[], &mut knowledge).map(drop).unwrap_err();
+        assert!(refused.refusal().message.contains("more than 520 files and directories here"), "{refused}");
+        repository.snapshot_knowing(&environment, &limits(600), &[], &mut knowledge).map(drop).unwrap();
     }
 }

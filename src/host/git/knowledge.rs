@@ -87,14 +87,16 @@ impl Repository {
         knowledge.hear();
         let heard = std::mem::take(&mut knowledge.heard);
         knowledge.taken += 1;
+        // What is refused for its size is not known either.
+        let most = limits.extent.files;
         let mut looked = Looked::Everywhere;
         let base = knowledge.base.take().filter(|base| !heard.is_lost && base.index == index && base.ground == ground);
         let base = match base {
             Some(mut base) => {
-                walk_again(self, &base.tracked, &base.ground, &base.told, &mut base.parts, &heard)?;
+                walk_again(self, (&base.tracked, &base.ground), &base.told, &mut base.parts, &heard, most)?;
                 looked = Looked::WhereChanged;
                 if knowledge.taken.is_multiple_of(PROVEN_EVERY) {
-                    let all = walk_in_parts(self, &base.tracked, &base.ground, Some(&base.told))?;
+                    let all = walk_in_parts(self, &base.tracked, &base.ground, Some(&base.told), most)?;
                     knowledge.heard = base.told.heard();
                     let is_right = knowledge.heard.is_lost || is_proven(&base.parts, &all, &knowledge.heard);
                     looked = if is_right { Looked::Everywhere } else { Looked::WasWrong };
@@ -105,7 +107,7 @@ impl Repository {
             None => match Told::below(self.root()).filter(|_| !knowledge.was_wrong) {
                 Some(told) => {
                     let tracked = Tracked::read(self)?;
-                    let parts = walk_in_parts(self, &tracked, &ground, Some(&told))?;
+                    let parts = walk_in_parts(self, &tracked, &ground, Some(&told), most)?;
                     Some(Base { told, index, tracked, ground, parts })
                 }
                 None => None,

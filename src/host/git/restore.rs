@@ -306,7 +306,9 @@ impl<'a> Site<'a> {
         let mut drafted = VecDeque::new();
         let restored = self.restore_by(plan, entries, &mut drafted, outcome);
         // Only where the plan could not be carried out.
-        drafted.iter().for_each(|(entry, _)| self.discard(entry));
+        for (entry, _) in drafted {
+            self.discard(entry);
+        }
         restored
     }
 

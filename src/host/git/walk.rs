@@ -93,6 +93,10 @@ pub(in crate::host::git) struct Findings {
     pub(in crate::host::git) rules: Vec<OuterRules>,
     /// Whether attributes are said somewhere: a `.gitattributes` is there, or the index has one.
     pub(in crate::host::git) says_attributes: bool,
+    /// Directories with nothing tracked in them that were looked into.
+    pub(in crate::host::git) new_directories: Vec<Vec<u8>>,
+    /// Whether there is more than was looked for, so that this is not all.
+    pub(in crate::host::git) is_cut: bool,
     /// Whether another repository lies here, in which a commit changes what is found.
     holds_repository: bool,
 }
@@ -110,7 +114,9 @@ impl Findings {
         self.empty.extend(other.empty);
         self.bits.extend(other.bits);
         self.directory_bits.extend(other.directory_bits);
+        self.new_directories.extend(other.new_directories);
         self.says_attributes |= other.says_attributes;
+        self.is_cut |= other.is_cut;
     }
 
     fn sort(&mut self) {
@@ -120,6 +126,7 @@ impl Findings {
         self.left_out.sort_unstable();
         self.empty.sort_unstable();
         self.directory_bits.sort_unstable();
+        self.new_directories.sort_unstable();
     }
 
     fn leave_out(&mut self, path: ListedPath, why: WhyLeftOut) {
@@ -157,7 +164,7 @@ struct Walk<'a> {
     /// One for each thread.
     found: Vec<Mutex<Yield>>,
     failed: Mutex<Option<Error>>,
-    /// How many new files are looked for at the most, and how many were seen.
+    /// How many new files, links and directories are looked for at the most, and how many were seen.
     most: usize,
     seen: AtomicUsize,
 }
@@ -234,8 +241,8 @@ pub(in crate::host::git) fn walk(
     walk_at_most(repository, environment, tracked, also, usize::MAX)
 }
 
-/// The same, but it ends early where more than `most` files are neither tracked nor ignored. Whoever calls it looks at how many
-/// were found: then it is not all.
+/// The same, but it ends early where more than `most` files, links and directories are neither tracked nor ignored: then what
+/// was found says so.
 pub(in crate::host::git) fn walk_at_most(
     repository: &Repository,
     environment: &Environment,
@@ -249,16 +256,29 @@ pub(in crate::host::git) fn walk_at_most(
     whole(repository, tracked, &ground, std::iter::once(walk.finish()?.together), also)
 }
 
-/// Walks the work tree and keeps apart what is found in each directory. `told` hears of each directory before it is read.
+/// As [`walk_at_most`], keeping apart what is found in each directory. `told` hears of each directory before it is read.
 pub(in crate::host::git) fn walk_in_parts(
     repository: &Repository,
     tracked: &Tracked,
     ground: &Ground,
     told: Option<&Told>,
+    most: usize,
 ) -> Result<Parts> {
-    let walk = Walk::new(repository, tracked, ground, told, Keep::Apart)?;
+    let walk = Walk { most, ..Walk::new(repository, tracked, ground, told, Keep::Apart)? };
     walk_top(&walk);
-    Ok(walk.finish()?.apart.into_iter().collect())
+    let mut parts = Parts::new();
+    walk.finish()?.add_to(&mut parts);
+    Ok(parts)
+}
+
+impl Yield {
+    /// Adds what was kept apart, and says at the top where this is not all.
+    fn add_to(self, parts: &mut Parts) {
+        parts.extend(self.apart);
+        if let Some(top) = parts.get_mut(&b""[..]) {
+            top.found.is_cut |= self.together.is_cut;
+        }
+    }
 }
 
 fn walk_top(walk: &Walk<'_>) {
@@ -272,14 +292,14 @@ fn walk_top(walk: &Walk<'_>) {
     rayon::scope(|scope| place.enter(scope));
 }
 
-/// Looks again in the directories that were heard of, and in those that are new there.
+/// Looks again in the directories that were heard of, and in those that are new there: at `most` so many new files there.
 pub(in crate::host::git) fn walk_again(
     repository: &Repository,
-    tracked: &Tracked,
-    ground: &Ground,
+    (tracked, ground): (&Tracked, &Ground),
     told: &Told,
     parts: &mut Parts,
     heard: &Heard,
+    most: usize,
 ) -> Result<()> {
     for gone in &heard.unknown {
         let is_below =
@@ -289,7 +309,7 @@ pub(in crate::host::git) fn walk_again(
             parts.remove(&path);
         }
     }
-    let walk = Walk { known: Some(parts), ..Walk::new(repository, tracked, ground, Some(told), Keep::Apart)? };
+    let walk = Walk { known: Some(parts), most, ..Walk::new(repository, tracked, ground, Some(told), Keep::Apart)? };
     let again = parts.iter().filter(|(path, part)| part.found.holds_repository || heard.changed.contains(*path));
     rayon::scope(|scope| {
         for (path, part) in again {
@@ -301,8 +321,8 @@ pub(in crate::host::git) fn walk_again(
             Place { path, entries, rules: part.rules.clone(), within: part.within, walk: &walk }.enter_by(scope);
         }
     });
-    let found = walk.finish()?.apart;
-    parts.extend(found);
+    let found = walk.finish()?;
+    found.add_to(parts);
     Ok(())
 }
 
@@ -351,6 +371,7 @@ impl Walk<'_> {
     /// What all threads have found, in no order.
     fn finish(self) -> Result<Yield> {
         let mut all = Yield::default();
+        all.together.is_cut = self.seen.into_inner() > self.most;
         for own in self.found {
             let Yield { together, apart } = own.into_inner().unwrap_or_else(PoisonError::into_inner);
             all.together.take(together);
@@ -635,11 +656,16 @@ impl<'a> Place<'a> {
             }
             FileType::Symlink => {
                 if let Some(stat) = self.look(directory, name)? {
+                    self.walk.seen.fetch_add(1, Ordering::Relaxed);
                     found.new.push(New { path, found: Found::Link(stat), root });
                 }
             }
             FileType::Directory => match self.nested(directory, name) {
-                Nested::None => self.below(path, 0..0, rules, Within::New(root)).spawn(scope),
+                Nested::None => {
+                    self.walk.seen.fetch_add(1, Ordering::Relaxed);
+                    found.new_directories.push(path.clone());
+                    self.below(path, 0..0, rules, Within::New(root)).spawn(scope);
+                }
                 Nested::At(head) => {
                     found.holds_repository = true;
                     found.new.push(New { path, found: Found::Repository(head), root });

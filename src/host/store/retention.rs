@@ -21,8 +21,11 @@ use crate::{
         id::{Oid, QuestionId, SessionId, TaskId},
         intent::Intent,
         record::RecordKind,
-        retention::{Candidate, Fate, Hold, Limits, decide, is_automatic},
-        rollback::{RollbackPlan, Scope},
+        retention::{Candidate, Fate, Hold, Limits, NextUndo, decide, is_automatic},
+        rollback::{
+            RollbackPlan, Scope,
+            chain::{Past, Steps, steps},
+        },
         task::progress::Progress,
         time::Timestamp,
     },
@@ -42,13 +45,17 @@ pub fn consider(
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Vec<(Held, Fate)>> {
-    let mut held = Vec::new();
-    for which in which {
-        held.extend(snapshots::held(workspace, *which)?);
+    let (mut held, mut all) = (Vec::new(), Vec::new());
+    for each in [Which::Tagged, Which::Automatic] {
+        let found = snapshots::held(workspace, each)?;
+        if which.contains(&each) {
+            held.extend(found.clone());
+        }
+        all.extend(found);
     }
     held.sort_by_key(|held| held.checkpoint.created);
-    let holds = Holds::read(workspace)?;
-    let candidates: Vec<Candidate> = held.iter().map(|held| holds.candidate(workspace, held)).collect();
+    let holds = Holds::read(workspace, all)?;
+    let candidates: Vec<Candidate> = held.iter().map(|held| holds.candidate(held)).collect();
     let fates = decide(&candidates, named, limits, now, |places| {
         let commits: Vec<Oid> = places.iter().map(|at| candidates[*at].commit.clone()).collect();
         weigh(workspace, &held, &commits)
@@ -108,10 +115,18 @@ struct Holds {
     rollbacks: BTreeSet<Oid>,
     /// Whether the clone's own log, which would tell of unfinished rollbacks, cannot be read.
     unknown: bool,
+    /// What undoings went back to, by the snapshot that was taken before.
+    undid: BTreeMap<Oid, Oid>,
+    /// What undoing, or taking an undoing back, goes back to next, in each work tree.
+    next: BTreeSet<Oid>,
 }
 
 impl Holds {
-    fn read(workspace: &Workspace) -> Result<Self> {
+    fn read(workspace: &Workspace, mut all: Vec<Held>) -> Result<Self> {
+        all.retain(|held| held.checkpoint.kind == CheckpointKind::Safety);
+        all.sort_by_key(|held| held.checkpoint.created);
+        let undid: BTreeMap<Oid, Oid> =
+            all.iter().filter_map(|held| Some((held.commit.clone(), undid(workspace, &held.commit)?))).collect();
         let overview = Overview::read(workspace)?;
         // A session whose log cannot be read is not known to be over.
         let is_over = |session: &SessionId| overview.session(session).is_some_and(|known| known.state.is_ended());
@@ -136,19 +151,21 @@ impl Holds {
                 .collect(),
             rollbacks: rollbacks.collect(),
             unknown: overview.damaged.iter().any(|(name, _)| name == CLONE),
+            next: next(&all, &undid),
+            undid,
         })
     }
 
-    fn candidate(&self, workspace: &Workspace, held: &Held) -> Candidate {
+    fn candidate(&self, held: &Held) -> Candidate {
         let it = &held.checkpoint;
-        let is_safety = it.kind == CheckpointKind::Safety;
         Candidate {
             name: held.reference.clone(),
             commit: held.commit.clone(),
             kind: it.kind,
             created: it.created,
-            rests_on: if is_safety { undid(workspace, &held.commit) } else { None },
+            rests_on: self.undid.get(&held.commit).cloned(),
             hold: self.hold(held),
+            next: if self.next.contains(&held.commit) { NextUndo::Yes } else { NextUndo::No },
         }
     }
 
@@ -168,6 +185,20 @@ impl Holds {
         let question = question.or_else(|| it.session.as_ref().and_then(|session| self.asked_in.get(session)));
         question.map(|question| Hold::OpenQuestion { question: question.clone() })
     }
+}
+
+/// What is undone next in each work tree, and what is taken back next, of snapshots from before rollbacks, the oldest first.
+fn next(safeties: &[Held], undid: &BTreeMap<Oid, Oid>) -> BTreeSet<Oid> {
+    let mut chains: BTreeMap<Option<&str>, Vec<Past>> = BTreeMap::new();
+    for held in safeties {
+        let past = Past { safety: held.commit.clone(), undid: undid.get(&held.commit).cloned() };
+        chains.entry(held.checkpoint.worktree.as_deref()).or_default().push(past);
+    }
+    let next = chains.values().flat_map(|chain| {
+        let Steps { undo, redo } = steps(chain);
+        [undo, redo].into_iter().flatten().map(|at| chain[at].safety.clone())
+    });
+    next.collect()
 }
 
 /// The safety snapshot that the rollback went back to which began with this one, when that undid another.

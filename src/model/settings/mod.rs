@@ -268,7 +268,7 @@ pub struct Snapshot {
     pub max_new_files: NonZeroU32,
     /// With more bytes than this in files that are untracked or changed, no snapshot is taken and no session begins.
     pub most_bytes: Size,
-    /// With more untracked files than this that no rule ignores, no snapshot is taken and no session begins.
+    /// With more untracked files and directories than this that no rule ignores, no snapshot is taken and no session begins.
     pub most_files: NonZeroU32,
 }
 

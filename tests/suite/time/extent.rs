@@ -12,7 +12,8 @@ fn neither_a_snapshot_nor_a_session_begins_in_a_tree_that_is_too_large() {
     for arguments in [&["checkpoint"][..], &["session", "start"]] {
         let said = sandbox.autonomy(arguments).ended(5);
         assert!(
-            said.stderr.contains("more than 20 files here are neither tracked nor ignored (`downloads/` at least "),
+            said.stderr
+                .contains("more than 20 files and directories here are neither tracked nor ignored (`downloads/` at least "),
             "{said}"
         );
         assert!(said.stderr.contains("autonomy config set --user snapshot.most_files 40"), "{said}");

@@ -82,11 +82,19 @@ fn by_number_and_by_weight_the_oldest_go() {
         (names.join(", "), planned["bytes"].as_u64().expect("a number"))
     };
     assert_eq!(outcome(&["--count", "1"]).0, "auto/clone/3 number, auto/clone/4 number");
-    // The four that are alike hold one other version of 40 kB, the first one holds another.
-    let (names, bytes) = outcome(&["--bytes", "60kB"]);
+    // The four that are alike hold one version of 40 kB, which the one keeps that is undone next; the first one holds another.
+    let (names, bytes) = outcome(&["--bytes", "30kB"]);
     assert_eq!(names, "auto/clone/1 bytes");
     assert!((40_000..46_000).contains(&bytes), "{bytes}");
-    assert_eq!(outcome(&["--bytes", "0B"]).0.matches("bytes").count(), 5);
+    assert_eq!(outcome(&["--bytes", "0B"]).0, "auto/clone/1 bytes, auto/clone/3 bytes, auto/clone/4 bytes, auto/clone/5 bytes");
+    sandbox.autonomy(["checkpoint", "prune", "--bytes", "0B", "--yes"]).ok();
+    let named = sandbox.autonomy(["checkpoint", "prune", "auto/clone/2", "--yes"]).ok();
+    assert!(named.stderr.contains("`autonomy rollback --undo` or `--redo` goes back to it next"), "{named}");
+    sandbox.autonomy(["rollback", "--undo", "--yes"]).ok();
+    assert_eq!(sandbox.read("file"), "1\n".repeat(20_000), "the last rollback can be undone whatever went");
+    sandbox.autonomy(["checkpoint", "prune", "--bytes", "0B", "--yes"]).ok();
+    sandbox.autonomy(["rollback", "--redo", "--yes"]).ok();
+    assert_eq!(sandbox.read("file"), "one\n");
 }
 
 #[test]
