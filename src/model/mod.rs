@@ -56,6 +56,7 @@ pub mod session;
 pub mod session_page;
 pub mod settings;
 pub mod shell;
+pub mod source;
 pub mod state;
 pub mod steering;
 pub mod tally;

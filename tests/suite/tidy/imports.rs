@@ -33,6 +33,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tempfile", &["src/host"]),
     ("toml", &["src/model"]),
     ("toml_edit", &["src/model"]),
+    ("tree_sitter", &["src/host/source"]),
+    ("tree_sitter_go", &["src/host/source"]),
+    ("tree_sitter_javascript", &["src/host/source"]),
+    ("tree_sitter_python", &["src/host/source"]),
+    ("tree_sitter_rust", &["src/host/source"]),
+    ("tree_sitter_typescript", &["src/host/source"]),
     ("walkdir", &["src/host"]),
     ("yaml_edit", &["src/model"]),
 ];
