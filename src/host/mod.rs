@@ -18,6 +18,7 @@ pub mod settings;
 pub mod sight;
 pub mod source;
 pub mod store;
+pub mod survey;
 pub mod template;
 mod told;
 pub mod transaction;

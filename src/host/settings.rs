@@ -98,6 +98,26 @@ pub fn load_with(
     Ok(resolved)
 }
 
+/// The settings that all share who work on the repository at `root`: its files alone, one of them perhaps with another text.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_shared(root: &Path, environment: &Environment, instead: Option<&str>) -> Result<Resolved> {
+    let mut documents = Vec::new();
+    if let Some(text) = read(&root.join(FOUNDING_FILE), FOUNDING_FILE)? {
+        documents.push(founding::document(FOUNDING_FILE, &text, &mut Vec::new())?);
+    }
+    let own = match instead {
+        Some(text) => Some(text.to_owned()),
+        None => read(&root.join(REPOSITORY_FILE), REPOSITORY_FILE)?,
+    };
+    if let Some(text) = own {
+        documents.push(Document::of_toml(Layer::Repository, REPOSITORY_FILE, &text)?);
+    }
+    let variable = |name: &str| environment.text(name).map(str::to_owned);
+    Ok(resolve::resolve(documents, None, &variable)?)
+}
+
 /// Reads one file of settings; none when it is not there.
 fn read(path: &Path, shown: &str) -> Result<Option<String>> {
     let Some(bytes) = write::read_capped(path, MAX_SETTINGS)? else { return Ok(None) };

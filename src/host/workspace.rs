@@ -330,6 +330,14 @@ impl Workspace {
         settings::load_with(Some(&self.root), &self.environment, &self.overrides, Some((layer, text)))
     }
 
+    /// The settings that all share who work on the repository, perhaps with `text` as its file: nothing of this machine.
+    ///
+    /// # Errors
+    /// As [`Self::settings`].
+    pub fn shared_settings(&self, text: Option<&str>) -> Result<Resolved> {
+        settings::load_shared(&self.root, &self.environment, text)
+    }
+
     /// The person in words, for what remembers who did it: the actor's name, else the account's.
     #[must_use]
     pub fn person(&self) -> String {

@@ -38,6 +38,7 @@ pub mod place;
 pub mod plan;
 pub mod process;
 pub mod progress;
+pub mod project;
 pub mod proposal;
 pub mod question;
 pub mod quote;

@@ -176,6 +176,8 @@ pub const VERBS: &[Verb] = verbs! {
     "context add": Tell, Write, Anyone, tell::context::add;
     "context get": Tell, Read, Anyone, tell::context::get;
     "context list": Tell, Read, Anyone, tell::context::list;
+    "context update": Tell, Write, Anyone, tell::project::update;
+    "context graph": Tell, Read, Anyone, tell::project::graph;
     "gate list": Judge, Read, Anyone, judge::gate::list;
     "guard path": Judge, Read, Anyone, judge::guard::path;
     "guard command": Judge, Read, Anyone, judge::guard::command;

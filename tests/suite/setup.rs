@@ -54,6 +54,7 @@ fn init_says_what_it_writes_and_does_nothing_twice() {
     Wrote .claude/agents.yaml
     Wrote 14 files in .claude/agents/
     Wrote .claude/skills/autonomy/SKILL.md
+    Wrote 4 files in .claude/project_context/
     Wrote info/exclude
     Gate compiles: cargo check --all-targets
     Gate tests: cargo test
@@ -91,6 +92,7 @@ fn uninstall_takes_out_to_the_byte_and_names_what_it_keeps() {
     Removed 14 files in .claude/agents/
     Removed .claude/skills/autonomy/SKILL.md
     Removed .claude/agents.yaml
+    Removed 4 files in .claude/project_context/
     Changed info/exclude
     Kept 2 files in `.claude/` (.gitignore, autonomy.toml); `git rm -r --cached .claude; rm -r .claude` takes them away
     ");

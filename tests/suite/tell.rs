@@ -26,6 +26,7 @@ mod briefing;
 mod drill;
 mod injected;
 mod pages;
+mod project;
 mod report;
 mod status;
 

@@ -70,6 +70,19 @@ impl Repository {
         Ok(found)
     }
 
+    /// The plain files that the index holds, in order; links and submodules are none, and names that are not UTF-8 are left out.
+    ///
+    /// # Errors
+    /// Fails when the index cannot be read.
+    pub fn tracked_files(&self) -> Result<Vec<String>> {
+        let plain =
+            |entry: git2::IndexEntry| (entry.mode & 0o170_000 == 0o100_000).then(|| String::from_utf8(entry.path).ok()).flatten();
+        let mut paths: Vec<String> = self.index()?.iter().filter_map(plain).collect();
+        // A file that is not merged is there once for each side.
+        paths.dedup();
+        Ok(paths)
+    }
+
     /// Whether git tracks the file at `path`: the index or HEAD's tree holds it.
     ///
     /// # Errors

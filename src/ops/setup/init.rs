@@ -16,11 +16,14 @@ use crate::{
         settings::declare,
         trust::{Declaration, Kind, Standing},
     },
-    ops::setup::{
-        change::{self, Change, Shown},
-        client::{self, Layer},
-        declared::{self, CLIENT_SETTINGS},
-        for_client, hand_out,
+    ops::{
+        setup::{
+            change::{self, Change, Shown},
+            client::{self, Layer},
+            declared::{self, CLIENT_SETTINGS},
+            for_client, hand_out,
+        },
+        tell::project,
     },
 };
 
@@ -90,6 +93,9 @@ pub fn init(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     if request.instructions || for_client::has_instructions(workspace)? {
         changes.push(for_client::instructions(workspace, &gates)?);
     }
+    // Pages tell of the settings that hold once these are written.
+    let resolved = workspace.shared_settings(is_new.then_some(text.as_str()))?;
+    changes.extend(project::pages(workspace, &resolved.settings)?);
     changes.push(Change::exclude(workspace)?);
     let shown = changes.iter().filter_map(Change::shown).collect();
     let mut outcome = Outcome {

@@ -12,9 +12,12 @@ use crate::{
         workspace::Workspace,
     },
     model::{quote::counted, refusal::Refusal},
-    ops::setup::{
-        change::{Change, Shown, What},
-        client, for_client, init,
+    ops::{
+        setup::{
+            change::{Change, Shown, What},
+            client, for_client, init,
+        },
+        tell::project,
     },
 };
 
@@ -64,6 +67,7 @@ pub fn uninstall(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     }
     changes.extend(client::no_hooks(workspace)?);
     changes.extend(for_client::no_pages(workspace)?);
+    changes.extend(project::no_pages(workspace)?);
     changes.push(Change::no_exclude(workspace)?);
     let shown = changes.iter().filter_map(Change::shown).collect();
     if !request.dry_run {

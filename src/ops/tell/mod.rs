@@ -2,6 +2,7 @@
 
 pub mod briefing;
 pub mod context;
+pub mod project;
 pub mod prompt;
 pub mod report;
 pub mod scene;
