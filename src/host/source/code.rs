@@ -47,7 +47,8 @@ pub fn read(path: &str, bytes: &[u8]) -> Facts {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let by_lines = |limit: Limit| Facts::of_lines(language, bytes, Reading::LinesOnly(limit));
     if bytes[..bytes.len().min(BINARY.1)].contains(&BINARY.0) {
-        return by_lines(Limit::Binary);
+        // What is no text has no lines.
+        return Facts::of_lines(language, b"", Reading::LinesOnly(Limit::Binary));
     }
     let Some(grammar) = grammar(language) else { return by_lines(Limit::NoGrammar) };
     if bytes.len() > LONGEST {

@@ -10,7 +10,7 @@ use crate::model::{
         resolve::{Resolver, Target, unit},
     },
     source::{
-        Facts, Item, ItemKind, When,
+        Facts, Item, ItemKind, Limit, Reading, When,
         language::{Language, is_beside, is_for_tests},
     },
 };
@@ -295,7 +295,8 @@ enum At {
 #[must_use]
 pub fn has_part(path: &str, facts: &Facts) -> bool {
     let is_code = !matches!(facts.language, Language::Other | Language::Html | Language::Css | Language::Sql);
-    is_code && !is_for_tests(path) && !is_beside(path) && !facts.is_generated
+    let is_text = facts.reading != Reading::LinesOnly(Limit::Binary);
+    is_code && is_text && !is_for_tests(path) && !is_beside(path) && !facts.is_generated
 }
 
 fn is_at_top(name: &str) -> bool {
