@@ -119,7 +119,7 @@ fn settings_that_are_wrong_stop_init_before_it_writes() {
     error: cannot read `.claude/autonomy.toml`: line 2, column 1: there is no setting `run.max_hour`
     2 | max_hour = 8
       | ^^^^^^^^
-    hint: nearest: `run.max_hours`, `run.max_tries`
+    hint: nearest: `run.max_hours`, `run.max_cost`, `run.max_tries`
     ");
     assert!(!sandbox.exists(".claude/.gitignore"));
     assert_eq!(sandbox.autonomy(["config", "validate"]).ended(2).stderr, refused.stderr);
