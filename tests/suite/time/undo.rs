@@ -81,6 +81,23 @@ fn undoing_brings_back_the_very_bytes_that_git_would_not_write_again() {
 }
 
 #[test]
+fn going_back_writes_line_ends_as_git_checks_out_and_what_git_stores_is_the_same() {
+    let sandbox = Sandbox::new();
+    sandbox.git(["config", "core.autocrlf", "true"]);
+    sandbox.write("text", "one\r\ntwo\r\n");
+    sandbox.commit_all("text");
+    sandbox.write("text", "one\nthree\r\n");
+    sandbox.autonomy(["checkpoint", "mixed"]).ok();
+    sandbox.write("text", "later\r\n");
+    sandbox.autonomy(["rollback", "mixed", "--yes"]).ok();
+    assert_eq!(sandbox.read("text"), "one\r\nthree\r\n");
+    let same = sandbox.autonomy(["checkpoint", "diff", "mixed"]).ok();
+    assert_eq!(same.stdout, "", "{same}");
+    sandbox.autonomy(["rollback", "--undo", "--yes"]).ok();
+    assert_eq!(sandbox.read("text"), "later\r\n");
+}
+
+#[test]
 fn what_a_rollback_put_there_and_is_ignored_since_stays_and_is_named() {
     let sandbox = Sandbox::new();
     sandbox.write("notes", "1\n");
