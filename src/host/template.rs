@@ -35,6 +35,8 @@ const STACK: usize = 256 * 1024 * 1024;
 const SHIPPED: &[(&str, &str)] = &[
     ("CLAUDE.md", include_str!("../../templates/CLAUDE.md")),
     ("agents.yaml", include_str!("../../templates/agents.yaml")),
+    ("authority/autonomous.yaml", include_str!("../../templates/authority/autonomous.yaml")),
+    ("authority/supervised.yaml", include_str!("../../templates/authority/supervised.yaml")),
     ("autonomy.toml", include_str!("../../templates/autonomy.toml")),
     ("briefing.md.j2", include_str!("../../templates/briefing.md.j2")),
     ("pages/ARCHITECTURE_MAP.md.j2", include_str!("../../templates/pages/ARCHITECTURE_MAP.md.j2")),

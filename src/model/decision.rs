@@ -83,6 +83,24 @@ pub enum Topic {
     General,
 }
 
+impl Topic {
+    /// The word on disk.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Architecture => "architecture",
+            Self::Security => "security",
+            Self::Data => "data",
+            Self::Deployment => "deployment",
+            Self::Configuration => "configuration",
+            Self::Resource => "resource",
+            Self::Integration => "integration",
+            Self::Maintenance => "maintenance",
+            Self::General => "general",
+        }
+    }
+}
+
 /// What it costs to go back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -134,6 +152,137 @@ impl fmt::Display for Risk {
     }
 }
 
+/// What is changed, in the thirteen rows of the table of who decides, in the order of their weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// How code is laid out.
+    CodeStyle,
+    /// Where files lie.
+    FileOrganisation,
+    /// Tests that are added or mended.
+    Tests,
+    /// How code is put together, with the same behaviour.
+    Refactoring,
+    /// How fast something is.
+    Performance,
+    /// A dependency that is new and small, or a minor version of one.
+    DependencyMinor,
+    /// A dependency that is new and large, or a major version of one.
+    DependencyMajor,
+    /// What something is built with.
+    Technology,
+    /// What others call.
+    ApiDesign,
+    /// What is stored, and in which form.
+    DatabaseSchema,
+    /// How something is protected.
+    SecurityApproach,
+    /// A new service, or a major change of how parts fit together.
+    MajorArchitecture,
+    /// What users run.
+    ProductionDeployment,
+}
+
+impl ChangeKind {
+    /// All, lightest first.
+    pub const ALL: [Self; 13] = [
+        Self::CodeStyle,
+        Self::FileOrganisation,
+        Self::Tests,
+        Self::Refactoring,
+        Self::Performance,
+        Self::DependencyMinor,
+        Self::DependencyMajor,
+        Self::Technology,
+        Self::ApiDesign,
+        Self::DatabaseSchema,
+        Self::SecurityApproach,
+        Self::MajorArchitecture,
+        Self::ProductionDeployment,
+    ];
+
+    /// The word on disk.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::CodeStyle => "code_style",
+            Self::FileOrganisation => "file_organisation",
+            Self::Tests => "tests",
+            Self::Refactoring => "refactoring",
+            Self::Performance => "performance",
+            Self::DependencyMinor => "dependency_minor",
+            Self::DependencyMajor => "dependency_major",
+            Self::Technology => "technology",
+            Self::ApiDesign => "api_design",
+            Self::DatabaseSchema => "database_schema",
+            Self::SecurityApproach => "security_approach",
+            Self::MajorArchitecture => "major_architecture",
+            Self::ProductionDeployment => "production_deployment",
+        }
+    }
+}
+
+/// Who decides, in the order of how much is demanded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// Whoever works on it.
+    #[default]
+    Act,
+    /// Whoever works on it, and a person reads of it.
+    ActAndTell,
+    /// The architect of the roster.
+    Architect,
+    /// A person.
+    Person,
+    /// Nobody.
+    Deny,
+}
+
+impl Ruling {
+    /// The word on disk.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Act => "act",
+            Self::ActAndTell => "act_and_tell",
+            Self::Architect => "architect",
+            Self::Person => "person",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// The same as a sentence's end: whoever asked …
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Act => "may decide",
+            Self::ActAndTell => "may decide, and a person reads of it",
+            Self::Architect => "needs the architect",
+            Self::Person => "needs a person",
+            Self::Deny => "may not do this, whoever agrees",
+        }
+    }
+
+    /// Whether an agent may go on by itself.
+    #[must_use]
+    pub fn is_free(self) -> bool {
+        self <= Self::ActAndTell
+    }
+}
+
+/// Who was to take a decision by the rules, when it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ruled {
+    /// Who.
+    pub ruling: Ruling,
+    /// The rule that says so.
+    pub by: String,
+    /// Where it stands: file and line.
+    pub at: String,
+}
+
 /// One way that was thought of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionOption {
@@ -167,6 +316,9 @@ pub struct Decision {
     /// What it is about.
     #[serde(default, rename = "type")]
     pub topic: Topic,
+    /// What is changed by it, when that is one of the kinds of the table of who decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ChangeKind>,
     /// What could have been done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<DecisionOption>,
@@ -194,6 +346,12 @@ pub struct Decision {
     /// Who decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Actor>,
+    /// Who was to decide by the rules; none where a person decided, to whom they do not speak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ruled: Option<Ruled>,
+    /// Who approved or rejected what others had proposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_by: Option<Actor>,
     /// The task that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
@@ -232,6 +390,7 @@ impl Decision {
             title: title.into(),
             status: Status::default(),
             topic: Topic::default(),
+            kind: None,
             options: Vec::new(),
             choice: None,
             reason: None,
@@ -241,6 +400,8 @@ impl Decision {
             risk: Risk::default(),
             confidence: None,
             by: None,
+            ruled: None,
+            settled_by: None,
             task: None,
             session: None,
             paths: Vec::new(),
@@ -264,6 +425,16 @@ impl Decision {
     /// Refuses what could not be read again.
     pub fn document(&self, path: &str) -> Result<Document, Refusal> {
         Document::new(path, self, &self.body())
+    }
+
+    /// The record with what a person says of the proposal.
+    ///
+    /// # Errors
+    /// Refuses what was settled before.
+    pub fn settled(&self, document: &Document, by: &Actor, status: Status) -> Result<Document, Refusal> {
+        by.must_be_person("approving a decision")?;
+        self.status.may_become(status)?;
+        document.set("status", &status)?.set("settled_by", by)
     }
 
     /// What is missing or does not fit, as the key it is about and words: at least one option and a reason from medium risk
@@ -319,7 +490,10 @@ impl Decision {
         );
         section("Worth deciding again if", self.reopen_if.clone().unwrap_or_default());
         let by = self.by.as_ref().map_or(String::new(), |by| format!(", decided by {by}"));
-        parts.push(format!("Risk {}, {}{by}.", self.risk, self.reversibility.word()));
+        let by_rule = self.ruled.as_ref().map_or(String::new(), |ruled| {
+            format!(" Whoever worked on it {}: {} (`{}`).", ruled.ruling.words(), markdown::one_line(&ruled.by), ruled.at)
+        });
+        parts.push(format!("Risk {}, {}{by}.{by_rule}", self.risk, self.reversibility.word()));
         parts.join("\n\n")
     }
 

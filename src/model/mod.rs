@@ -4,6 +4,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod authority;
 pub mod branch;
 pub mod briefing;
 pub mod chain;
@@ -20,6 +21,7 @@ pub mod decision;
 pub mod document;
 pub mod drill;
 pub mod event;
+pub mod expression;
 pub mod figure;
 pub mod finding;
 pub mod guard;

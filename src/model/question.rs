@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     actor::Actor,
     document::{Document, RECORD_VERSION},
-    id::{Digest, QuestionId, SessionId, TaskId},
+    id::{DecisionId, Digest, QuestionId, SessionId, TaskId},
     markdown,
     refusal::Refusal,
     task::HumanGate,
@@ -18,6 +18,12 @@ use crate::model::{
 
 /// The heading over the answer in the body.
 pub const ANSWER: &str = "Answer";
+
+/// The answer that approves a decision.
+pub const APPROVE: &str = "approve";
+
+/// The answer that rejects one.
+pub const REJECT: &str = "reject";
 
 /// Why a question is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +38,8 @@ pub enum QuestionKind {
     BusinessDecision,
     /// Work cannot go on without a person's help.
     Blocker,
+    /// A decision that an agent proposed waits for a person.
+    Approval,
 }
 
 impl From<HumanGate> for QuestionKind {
@@ -157,6 +165,9 @@ pub struct Question {
     /// When the default begins to hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// The decision that the answer approves or rejects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decides: Option<DecisionId>,
     /// The tasks that wait for the answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocks: Vec<TaskId>,
@@ -208,6 +219,7 @@ impl Question {
             recommendation: None,
             default: None,
             deadline: None,
+            decides: None,
             blocks,
             by: None,
             session: None,
@@ -273,7 +285,7 @@ impl Question {
             ([one], _) => Ok(one.name.clone()),
             ([_, _, ..], _) => Err(Refusal::usage(format!("`{text}` fits several of {}", names()))),
             ([], QuestionKind::Question | QuestionKind::Blocker) => Ok(text.to_owned()),
-            ([], QuestionKind::ArchitectureReview | QuestionKind::BusinessDecision) => {
+            ([], QuestionKind::ArchitectureReview | QuestionKind::BusinessDecision | QuestionKind::Approval) => {
                 Err(Refusal::usage(format!("`{text}` is none of {}", names())).hint("give the reason with `--because`"))
             }
         }

@@ -165,6 +165,9 @@ pub const VERBS: &[Verb] = verbs! {
     "memory search": Work, Read, Anyone, work::memory::search;
     "memory forget": Work, Write, Anyone, work::memory::forget;
     "next": Work, Read, Anyone, work::next::next;
+    "authority check": Judge, Read, Anyone, judge::authority::check;
+    "authority show": Judge, Read, Anyone, judge::authority::show;
+    "authority test": Judge, Read, Anyone, judge::authority::test;
     "decide": Judge, Write, Anyone, judge::decide::decide;
     "ask": Judge, Write, Anyone, judge::ask::ask;
     "inbox": Judge, Read, Anyone, judge::inbox::inbox;

@@ -6,6 +6,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test says no by panicking")]
 
 mod agents;
+mod authority;
 mod bad_input;
 mod client;
 mod compaction;

@@ -91,6 +91,9 @@ enum Command {
     Next(work::next::Next),
     /// Record a decision
     Decide(judge::decide::Decide),
+    /// Who may take which decision, and by which rule
+    #[command(subcommand)]
+    Authority(judge::authority::Authority),
     /// Ask a person
     Ask(judge::ask::Ask),
     /// Questions that wait for a person
@@ -140,6 +143,7 @@ impl Command {
             Self::Memory(command) => command.run(context),
             Self::Next(command) => command.run(context),
             Self::Decide(command) => command.run(context),
+            Self::Authority(command) => command.run(context),
             Self::Ask(command) => command.run(context),
             Self::Inbox(command) => command.run(context),
             Self::Answer(command) => command.run(context),

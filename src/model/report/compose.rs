@@ -2,7 +2,7 @@
 
 use crate::model::{
     actor::Actor,
-    decision::{self, Decision},
+    decision::{self, Decision, Ruled},
     event::Verdict,
     holdings::{HeldTask, Holdings},
     id::{Candidate, DecisionId, Oid, QuestionId, TaskId, shortest},
@@ -216,11 +216,23 @@ fn decided(material: &Material<'_>) -> Vec<Decided> {
 /// By which right a decision was taken.
 fn right(decision: &Decision) -> String {
     let weight = format!("risk {}, {}", decision.risk, decision.reversibility.word());
+    let by_rule = |ruled: &Ruled| format!("{} at `{}`", line(&ruled.by), ruled.at);
     match (decision.status, &decision.by) {
-        (decision::Status::Proposed, _) => format!("only proposed ({weight})"),
+        (decision::Status::Proposed, _) => match &decision.ruled {
+            Some(ruled) if !ruled.ruling.is_free() => {
+                format!("only proposed, it {}: {} ({weight})", ruled.ruling.words(), by_rule(ruled))
+            }
+            Some(_) | None => format!("only proposed ({weight})"),
+        },
         (decision::Status::Rejected | decision::Status::Superseded, _) => format!("{} since ({weight})", decision.status.word()),
         (decision::Status::Accepted, Some(Actor::Person { .. })) => format!("a person's own ({weight})"),
-        (decision::Status::Accepted, Some(Actor::Agent { .. } | Actor::Autonomy)) => format!("its own judgement ({weight})"),
+        (decision::Status::Accepted, Some(Actor::Agent { .. } | Actor::Autonomy)) => {
+            match (&decision.settled_by, &decision.ruled) {
+                (Some(person), _) => format!("approved by {} ({weight})", line(&person.to_string())),
+                (None, Some(ruled)) => format!("{} ({weight})", by_rule(ruled)),
+                (None, None) => format!("its own judgement ({weight})"),
+            }
+        }
         (decision::Status::Accepted, None) => format!("not recorded ({weight})"),
     }
 }

@@ -9,9 +9,10 @@ use crate::{
     host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
         actor::Actor,
+        decision::{self, Decision},
         event::Fact,
         id::{Oid, QuestionId, TaskId},
-        question::{self, Answer, Status},
+        question::{self, APPROVE, Answer, Question, Status},
         record::RecordKind,
         task::progress::Progress,
     },
@@ -74,12 +75,32 @@ pub fn answer(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         record::changed_to(&transaction, &stored, document.text(), set)?,
         Fact::QuestionAnswered { question: question.id.clone(), answer: text.clone() },
     ];
+    facts.extend(settling(&transaction, &board, &question, &text)?);
     let waiting = waiting(&board, &question.id);
     facts.extend(waiting.iter().map(|task| Fact::TaskResumed { task: task.clone() }));
     transaction.append_facts(&facts)?;
     drop(lock);
     let commit = commit_for_person(&mut transaction, format!("question answered: {}", question.title));
     Ok(Outcome { question: question.id, title: question.title, answer: text, resumed: waiting, commit })
+}
+
+/// What settles the decision that was waited with: approved it holds, rejected it does not.
+fn settling(transaction: &Transaction<'_>, board: &Board, question: &Question, answer: &str) -> Result<Option<Fact>> {
+    let Some(decides) = &question.decides else { return Ok(None) };
+    let status = if answer == APPROVE { decision::Status::Accepted } else { decision::Status::Rejected };
+    let stored = board.stored(transaction.workspace(), RecordKind::Decision, decides.as_str())?;
+    let document = stored.document()?;
+    let decision = Decision::read(decides.clone(), &document)?;
+    if decision.status != decision::Status::Proposed {
+        // Somebody settled it by hand in the meantime; what stands there is right.
+        return Ok(None);
+    }
+    let settled = decision.settled(&document, transaction.actor(), status)?;
+    let set = BTreeMap::from([
+        ("status".to_owned(), serde_json::json!(status)),
+        ("settled_by".to_owned(), serde_json::json!(transaction.actor())),
+    ]);
+    record::changed_to(transaction, &stored, settled.text(), set).map(Some)
 }
 
 /// Tasks that wait for a question.

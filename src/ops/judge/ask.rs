@@ -7,7 +7,7 @@ use crate::{
     host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
         event::Fact,
-        id::{QuestionId, TaskId, record_name},
+        id::{DecisionId, QuestionId, TaskId, record_name},
         markdown::one_line,
         question::{self, Choice, Question, QuestionKind, Status, Urgency},
         record::RecordKind,
@@ -70,9 +70,7 @@ pub fn ask(workspace: &Workspace, request: &Request) -> Result<Outcome> {
 /// # Errors
 /// As [`ask`].
 pub fn ask_in(transaction: &mut Transaction<'_>, request: &Request) -> Result<Outcome> {
-    let workspace = transaction.workspace();
-    let title = one_line(&request.title);
-    if title.is_empty() {
+    if one_line(&request.title).is_empty() {
         return Err(Refusal::usage("the question is empty").hint("`autonomy ask \"<question>\"`").into());
     }
     match request.kind {
@@ -82,12 +80,23 @@ pub fn ask_in(transaction: &mut Transaction<'_>, request: &Request) -> Result<Ou
                 .hint("`autonomy task start <task>`")
                 .into());
         }
+        QuestionKind::Approval => {
+            return Err(Refusal::usage("an approval is asked for by the decision that needs it")
+                .hint("`autonomy decide \"<title>\" --option <name> --choose <name> --because \"<reason>\"`")
+                .into());
+        }
     }
     if request.within.is_some() && request.default.is_none() {
         return Err(Refusal::usage("a deadline needs a default that holds when it has passed")
             .hint("`--default \"<answer>\"`")
             .into());
     }
+    pose(transaction, request, None)
+}
+
+/// Asks what was found to be in order; the answer settles the decision `decides`.
+pub(super) fn pose(transaction: &mut Transaction<'_>, request: &Request, decides: Option<&DecisionId>) -> Result<Outcome> {
+    let (workspace, title) = (transaction.workspace(), one_line(&request.title));
     let lock = transaction.lock_clone()?;
     let board = Board::read(workspace)?;
     let (mut blocks, mut facts) = (Vec::new(), Vec::new());
@@ -119,6 +128,7 @@ pub fn ask_in(transaction: &mut Transaction<'_>, request: &Request) -> Result<Ou
         recommendation: request.recommendation.clone(),
         default: request.default.clone(),
         deadline: request.within.map(|within| now.after(within)),
+        decides: decides.cloned(),
         by: Some(transaction.actor().clone()),
         session: transaction.session().cloned(),
         ..Question::new(id, request.kind, title, blocks, now)

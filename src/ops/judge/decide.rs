@@ -1,19 +1,33 @@
-//! `decide`: record a decision, so that others can follow it and take it up again. Whether it may be taken is not ruled here.
+//! `decide`: record a decision, so that others can follow it and take it up again.
+//!
+//! A person decides. What an agent decides is ruled on by the authority of the repository: where it may not go on by itself,
+//! the decision is recorded as a proposal, and a person is asked.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
-        decision::{Decision, DecisionOption, Reversibility, Risk, Status, Topic},
+        actor::Actor,
+        authority::{
+            case::Case,
+            policy::FILE,
+            ruling::{Judged, Step},
+        },
+        decision::{ChangeKind, Decision, DecisionOption, Reversibility, Risk, Ruled, Ruling, Status, Topic},
         event::Fact,
-        id::{DecisionId, record_name},
+        id::{AgentName, DecisionId, QuestionId, record_name},
         markdown::one_line,
+        question::{self, APPROVE, Choice, QuestionKind, REJECT, Urgency},
         record::RecordKind,
         refusal::Refusal,
     },
-    ops::work::board::Board,
+    ops::{
+        judge::{ask, authority},
+        work::board::Board,
+    },
 };
 
 /// What was decided.
@@ -25,6 +39,12 @@ pub struct Request {
     /// What it is about.
     #[serde(rename = "type")]
     pub topic: Topic,
+    /// What is changed by it, when that is one of the kinds of the table of who decides.
+    pub kind: Option<ChangeKind>,
+    /// Facts about it that rules ask for, by name: `cost`, `breaking`, `production`, …
+    pub facts: Map<String, Value>,
+    /// The role of the agent that decides, as `agents.yaml` names it.
+    pub agent: Option<AgentName>,
     /// What could have been done.
     pub options: Vec<DecisionOption>,
     /// What was chosen; without it the decision is a proposal.
@@ -60,12 +80,17 @@ pub struct Outcome {
     pub status: Status,
     /// Its file, from the top of the work tree.
     pub path: String,
+    /// By which rule it was taken, or not; none where a person decides.
+    pub ruled: Option<Ruled>,
+    /// The question that asks a person to approve it.
+    pub question: Option<QuestionId>,
 }
 
 /// Records a decision.
 ///
 /// # Errors
-/// Refuses what a decision of its risk has to say and does not, and an unknown task.
+/// Refuses what a decision of its risk has to say and does not, an unknown task or fact, rules that are wrong, and what the
+/// rules deny.
 pub fn decide(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let named = match &request.task {
         Some(given) => Some(Board::read(workspace)?.task(given)?.task.id.clone()),
@@ -73,19 +98,37 @@ pub fn decide(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     };
     let title = one_line(&request.title);
     let mut transaction = Transaction::open(workspace)?;
+    let judged = match transaction.actor() {
+        Actor::Person { .. } => None,
+        Actor::Agent { .. } | Actor::Autonomy => Some(authority::check(workspace, &case(request)?)?),
+    };
+    let ruling = judged.as_ref().map(|judged| judged.ruling).unwrap_or_default();
+    let ruled = judged.as_ref().map(ruled);
+    if let (Ruling::Deny, Some(ruled)) = (ruling, &ruled) {
+        return Err(Refusal::no(format!("`{title}` is denied by {} (`{}`)", ruled.by, ruled.at))
+            .hint("find another way, or ask: `autonomy ask \"<question>\"`")
+            .into());
+    }
+    let waits = request.choice.is_some() && !ruling.is_free();
+    let approval = format!("Approve: {title}");
+    if waits && let Some(before) = proposed_before(workspace, &transaction, &approval)? {
+        return Ok(Outcome { ruled, ..before });
+    }
     let id = DecisionId::new(record_name(transaction.at(), &title, &workspace.clock().suffix(4)?))?;
     let decision = Decision {
-        status: if request.choice.is_some() { Status::Accepted } else { Status::Proposed },
+        status: if request.choice.is_some() && !waits { Status::Accepted } else { Status::Proposed },
         topic: request.topic,
+        kind: request.kind,
         options: request.options.clone(),
         choice: request.choice.clone(),
         reason: request.reason.clone(),
         context: request.context.clone(),
         consequences: request.consequences.clone(),
         reversibility: request.reversibility,
-        risk: request.risk,
+        risk: judged.as_ref().map_or(request.risk, |judged| judged.risk),
         confidence: request.confidence,
         by: Some(transaction.actor().clone()),
+        ruled: ruled.clone(),
         task: named.or_else(|| transaction.state().focus.as_ref().and_then(|focus| focus.task.clone())),
         session: transaction.session().cloned(),
         paths: request.paths.clone(),
@@ -102,5 +145,67 @@ pub fn decide(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let written = record::written(&transaction, &path, decision.document(&path)?.text())?;
     let recorded = Fact::DecisionRecorded { decision: decision.id.clone(), title: decision.title.clone() };
     transaction.append_facts(&[written, recorded])?;
-    Ok(Outcome { decision: decision.id, title: decision.title, status: decision.status, path })
+    let question = if waits { Some(ask_for(&mut transaction, &decision, approval, &path)?) } else { None };
+    Ok(Outcome { decision: decision.id, title: decision.title, status: decision.status, path, ruled, question })
+}
+
+fn case(request: &Request) -> Result<Case> {
+    let known = Case {
+        kind: request.kind,
+        // What a kind is about is known better than what nobody said.
+        topic: (request.kind.is_none() || request.topic != Topic::default()).then_some(request.topic),
+        risk: request.risk,
+        reversibility: request.reversibility,
+        confidence: request.confidence,
+        agent: request.agent.clone(),
+        paths: request.paths.clone(),
+        ..Case::default()
+    };
+    Ok(known.with(&request.facts)?)
+}
+
+fn ruled(judged: &Judged) -> Ruled {
+    let step = judged.decisive();
+    Ruled {
+        ruling: judged.ruling,
+        by: step.map_or_else(|| "no row of the table".to_owned(), |step| step.what.clone()),
+        at: step.map_or_else(|| FILE.to_owned(), Step::place),
+    }
+}
+
+/// The same decision, when it was proposed before and nobody has answered yet.
+fn proposed_before(workspace: &Workspace, transaction: &Transaction<'_>, approval: &str) -> Result<Option<Outcome>> {
+    let (board, topic) = (Board::read(workspace)?, question::topic(QuestionKind::Approval, approval, &[]));
+    let open = board.holdings.questions.iter().find(|question| {
+        question.topic.as_ref() == Some(&topic) && question.status_at(transaction.at()) == question::Status::Open
+    });
+    Ok(open.and_then(|question| {
+        let decision = question.decides.clone()?;
+        let path = RecordKind::Decision.path(decision.as_str());
+        let title = approval.trim_start_matches("Approve: ").to_owned();
+        Some(Outcome { decision, title, status: Status::Proposed, path, ruled: None, question: Some(question.id.clone()) })
+    }))
+}
+
+/// Asks a person to approve `decision`, which lies in `path`.
+fn ask_for(transaction: &mut Transaction<'_>, decision: &Decision, title: String, path: &str) -> Result<QuestionId> {
+    let choice = |name: &str, consequence: &str| Choice { name: name.to_owned(), consequence: Some(consequence.to_owned()) };
+    let chosen = decision.choice.as_deref().map(|choice| format!("Proposed: {}.", one_line(choice)));
+    let reason = decision.reason.as_deref().map(|reason| format!("Because: {}", one_line(reason)));
+    let by = decision.ruled.as_ref().map(|ruled| format!("It {}: {} (`{}`).", ruled.ruling.words(), ruled.by, ruled.at));
+    let context = chosen.into_iter().chain(reason).chain(by).chain([format!("The record: `{path}`")]);
+    let request = ask::Request {
+        title,
+        kind: QuestionKind::Approval,
+        urgency: match decision.risk {
+            Risk::Low | Risk::Medium => Urgency::P2,
+            Risk::High => Urgency::P1,
+            Risk::Critical => Urgency::P0,
+        },
+        context: Some(context.collect::<Vec<_>>().join("\n")),
+        options: vec![choice(APPROVE, "the decision holds"), choice(REJECT, "it does not, and another way is to be found")],
+        recommendation: Some(APPROVE.to_owned()),
+        ..ask::Request::default()
+    };
+    Ok(ask::pose(transaction, &request, Some(&decision.id))?.question)
 }

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod authority;
 pub mod decide;
 pub mod gate;
 pub mod guard;

@@ -1,13 +1,18 @@
 //! `autonomy decide`: flags into a decision.
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use serde_json::Value;
 
 use crate::{
     cli::context::Context,
     host::Result,
     model::{
-        decision::{DecisionOption, Reversibility, Risk, Status, Topic},
-        refusal::Refusal,
+        decision::{ChangeKind, DecisionOption, Reversibility, Risk, Status, Topic},
+        id::AgentName,
+        refusal::{Code, Refusal},
     },
     ops::judge::decide,
 };
@@ -49,6 +54,15 @@ pub(crate) struct Decide {
     /// What it is about
     #[arg(long = "type", value_enum, default_value = "general", value_name = "TYPE")]
     topic: About,
+    /// What is changed by it, when that is in the table of who decides
+    #[arg(long, value_parser = kinds())]
+    kind: Option<ChangeKind>,
+    /// A fact that rules ask for, such as `cost=120` or `breaking=true`; may be given several times
+    #[arg(long = "fact", value_name = "NAME=VALUE", value_parser = fact)]
+    facts: Vec<(String, Value)>,
+    /// Your role, as `agents.yaml` names it
+    #[arg(long, value_name = "ROLE")]
+    agent: Option<String>,
     /// The task that it belongs to
     #[arg(long)]
     task: Option<String>,
@@ -61,14 +75,14 @@ pub(crate) struct Decide {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Back {
+pub(super) enum Back {
     Reversible,
     Costly,
     Irreversible,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Level {
+pub(super) enum Level {
     Low,
     Medium,
     High,
@@ -76,7 +90,7 @@ enum Level {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum About {
+pub(super) enum About {
     Architecture,
     Security,
     Data,
@@ -99,38 +113,50 @@ impl Decide {
         }
         let request = decide::Request {
             title: self.title,
-            topic: topic(self.topic),
+            topic: self.topic.into(),
             options,
             choice: self.choice,
             reason: self.reason,
             context: self.context,
             consequences: self.consequences,
-            reversibility: match self.reversibility {
-                Back::Reversible => Reversibility::Reversible,
-                Back::Costly => Reversibility::Costly,
-                Back::Irreversible => Reversibility::Irreversible,
-            },
-            risk: match self.risk {
-                Level::Low => Risk::Low,
-                Level::Medium => Risk::Medium,
-                Level::High => Risk::High,
-                Level::Critical => Risk::Critical,
-            },
+            reversibility: self.reversibility.into(),
+            risk: self.risk.into(),
+            kind: self.kind,
+            facts: self.facts.into_iter().collect(),
+            agent: self.agent.map(AgentName::new).transpose()?,
             confidence: self.confidence,
             task: self.task,
             paths: self.paths,
             reopen_if: self.reopen_if,
         };
         let outcome = decide::decide(&workspace, &request)?;
-        context.say(&workspace, &outcome, |screen| {
+        let code = context.say(&workspace, &outcome, |screen| {
             screen.data(outcome.decision.to_string());
             let word = match outcome.status {
                 Status::Proposed => "Proposed",
                 Status::Accepted | Status::Rejected | Status::Superseded => "Recorded",
             };
             screen.talk(format!("{word} `{}` in {}", outcome.title, outcome.path));
-        })
+            if let (Some(question), Some(ruled)) = (&outcome.question, &outcome.ruled) {
+                screen.talk(format!("It {}: {} (`{}`)", ruled.ruling.words(), ruled.by, ruled.at));
+                screen.talk(format!("Do not act on it before question {question} is answered; work on something else"));
+            }
+        })?;
+        Ok(if outcome.question.is_some() { Code::NeedsPerson.exit() } else { code })
     }
+}
+
+/// The kinds of change, as values of a flag.
+pub(super) fn kinds() -> impl TypedValueParser<Value = ChangeKind> {
+    PossibleValuesParser::new(ChangeKind::ALL.map(ChangeKind::word))
+        .map(|word| ChangeKind::ALL.into_iter().find(|kind| kind.word() == word).unwrap_or(ChangeKind::ProductionDeployment))
+}
+
+/// A fact: what stands behind `=` is a number, true or false, else a text.
+pub(super) fn fact(given: &str) -> Result<(String, Value), String> {
+    let (name, value) = given.split_once('=').ok_or("a fact is `NAME=VALUE`")?;
+    let value = value.trim();
+    Ok((name.trim().to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))))
 }
 
 fn point<'a>(options: &'a mut [DecisionOption], given: &str, flag: &str) -> Result<(&'a mut DecisionOption, String)> {
@@ -140,16 +166,39 @@ fn point<'a>(options: &'a mut [DecisionOption], given: &str, flag: &str) -> Resu
     Ok((option, point.trim().to_owned()))
 }
 
-fn topic(about: About) -> Topic {
-    match about {
-        About::Architecture => Topic::Architecture,
-        About::Security => Topic::Security,
-        About::Data => Topic::Data,
-        About::Deployment => Topic::Deployment,
-        About::Configuration => Topic::Configuration,
-        About::Resource => Topic::Resource,
-        About::Integration => Topic::Integration,
-        About::Maintenance => Topic::Maintenance,
-        About::General => Topic::General,
+impl From<Back> for Reversibility {
+    fn from(back: Back) -> Self {
+        match back {
+            Back::Reversible => Self::Reversible,
+            Back::Costly => Self::Costly,
+            Back::Irreversible => Self::Irreversible,
+        }
+    }
+}
+
+impl From<Level> for Risk {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Low => Self::Low,
+            Level::Medium => Self::Medium,
+            Level::High => Self::High,
+            Level::Critical => Self::Critical,
+        }
+    }
+}
+
+impl From<About> for Topic {
+    fn from(about: About) -> Self {
+        match about {
+            About::Architecture => Self::Architecture,
+            About::Security => Self::Security,
+            About::Data => Self::Data,
+            About::Deployment => Self::Deployment,
+            About::Configuration => Self::Configuration,
+            About::Resource => Self::Resource,
+            About::Integration => Self::Integration,
+            About::Maintenance => Self::Maintenance,
+            About::General => Self::General,
+        }
     }
 }

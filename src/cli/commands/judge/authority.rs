@@ -1,0 +1,151 @@
+//! `autonomy authority …`: who may take which decision, and by which rule.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::{
+    cli::{
+        commands::judge::decide::{About, Back, Level, fact, kinds},
+        context::{Context, Screen},
+    },
+    host::Result,
+    model::{
+        authority::{case::Case, ruling::Judged},
+        decision::{ChangeKind, Ruling},
+        id::AgentName,
+        refusal::Code,
+    },
+    ops::judge::authority::{self, InForce, Request, Tested},
+};
+
+#[derive(Subcommand)]
+#[command(defer = true)]
+pub(crate) enum Authority {
+    /// The table and the rules that are in force
+    Show,
+    /// Say who decides: exit code 0 when an agent may, 3 when it needs somebody, 1 when nobody may
+    Check(Asked),
+    /// The same, with every step of the way
+    Explain(Asked),
+    /// Rule on the cases of `.claude/authority.tests.yaml`, by the rules in the file
+    Test,
+}
+
+#[derive(Args)]
+pub(crate) struct Asked {
+    /// What is changed
+    #[arg(long, value_parser = kinds())]
+    kind: Option<ChangeKind>,
+    /// What it is about; that of the kind when not said
+    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    topic: Option<About>,
+    /// How much can go wrong
+    #[arg(long, value_enum, default_value = "low")]
+    risk: Level,
+    /// What it costs to go back
+    #[arg(long, value_enum, default_value = "reversible", value_name = "COST")]
+    reversibility: Back,
+    /// How sure the agent is, from 0 to 1
+    #[arg(long, value_name = "0..1")]
+    confidence: Option<f64>,
+    /// The role that decides, as `agents.yaml` names it
+    #[arg(long, value_name = "ROLE")]
+    agent: Option<String>,
+    /// A fact that rules ask for, such as `cost=120` or `breaking=true`; may be given several times
+    #[arg(long = "fact", value_name = "NAME=VALUE", value_parser = fact)]
+    facts: Vec<(String, Value)>,
+}
+
+impl Authority {
+    pub(crate) fn run(self, context: &Context) -> Result<u8> {
+        let workspace = context.workspace()?;
+        match self {
+            Self::Show => {
+                let outcome = authority::show(&workspace, &Request::default())?;
+                context.say(&workspace, &outcome, |screen| table(screen, &outcome))
+            }
+            Self::Check(asked) => {
+                let judged = authority::check(&workspace, &asked.case()?)?;
+                context.say(&workspace, &judged, |screen| {
+                    screen.data(judged.ruling.word());
+                    if let Some(step) = judged.decisive() {
+                        screen.talk(format!("{} (`{}`)", step.what, step.place()));
+                    }
+                })?;
+                Ok(code(&judged))
+            }
+            Self::Explain(asked) => {
+                let judged = authority::check(&workspace, &asked.case()?)?;
+                context.say(&workspace, &judged, |screen| way(screen, &judged))?;
+                Ok(code(&judged))
+            }
+            Self::Test => {
+                let tested = authority::test(&workspace, &Request::default())?;
+                let code = context.say(&workspace, &tested, |screen| results(screen, &tested))?;
+                Ok(if tested.failed.is_empty() { code } else { Code::No.exit() })
+            }
+        }
+    }
+}
+
+impl Asked {
+    fn case(self) -> Result<Case> {
+        let case = Case {
+            kind: self.kind,
+            topic: self.topic.map(Into::into),
+            risk: self.risk.into(),
+            reversibility: self.reversibility.into(),
+            confidence: self.confidence,
+            agent: self.agent.map(AgentName::new).transpose()?,
+            ..Case::default()
+        };
+        Ok(case.with(&self.facts.into_iter().collect())?)
+    }
+}
+
+fn code(judged: &Judged) -> u8 {
+    match judged.ruling {
+        Ruling::Act | Ruling::ActAndTell => 0,
+        Ruling::Architect | Ruling::Person => Code::NeedsPerson.exit(),
+        Ruling::Deny => Code::No.exit(),
+    }
+}
+
+fn table(screen: &mut Screen, in_force: &InForce) {
+    screen.data(format!("{:<34} {:<13} {:<13} {:<13} {:<13} where", "who decides", "low", "medium", "high", "critical"));
+    for row in &in_force.rows {
+        let [low, medium, high, critical] = row.by_risk.map(Ruling::word);
+        screen.data(format!("{:<34} {low:<13} {medium:<13} {high:<13} {critical:<13} {}:{}", row.name(), row.file, row.line));
+    }
+    screen.data("");
+    for rule in &in_force.rules {
+        let risk = rule.risk.map(|risk| format!("risk {risk}"));
+        let demand = rule.demand.map(|demand| demand.word().to_owned());
+        let says = risk.into_iter().chain(demand).collect::<Vec<_>>().join(", ");
+        screen.data(format!("{}: {says}  {}", rule.name, rule.at));
+        screen.data(format!("    if {}", rule.condition));
+    }
+    screen.talk(format!("Preset: {}", in_force.preset.word()));
+    if in_force.waiting {
+        screen.talk("`.claude/authority.yaml` says something else, which waits: `autonomy trust`");
+    }
+}
+
+fn way(screen: &mut Screen, judged: &Judged) {
+    for step in &judged.steps {
+        let risk = step.risk.map(|risk| format!("risk {risk}"));
+        let demands = step.demands.map(|demands| demands.word().to_owned());
+        let says = risk.into_iter().chain(demands).collect::<Vec<_>>().join(", ");
+        screen.data(format!("{}: {says}  {}", step.what, step.place()));
+    }
+    screen.data(format!("{}: an agent {}, at {} risk", judged.ruling.word(), judged.ruling.words(), judged.risk));
+}
+
+fn results(screen: &mut Screen, tested: &Tested) {
+    for failed in &tested.failed {
+        let by = failed.by.as_ref().map_or_else(String::new, |step| format!(": {} (`{}`)", step.what, step.place()));
+        let (found, expected) = (failed.found.word(), failed.expected.word());
+        screen.data(format!(".claude/authority.tests.yaml:{}: {}: {found}, not {expected}{by}", failed.line, failed.name));
+    }
+    screen.talk(format!("{} passed, {} failed", tested.passed, tested.failed.len()));
+}

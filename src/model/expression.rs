@@ -1,0 +1,145 @@
+//! Conditions in the files of a project: one expression over named values that is true or false.
+//!
+//! The language is that of the templates, without its filters, tests and functions but for the few below: it reads nothing
+//! but the values, changes nothing, and comes to an end. A name that nobody knows and a result that is neither true nor
+//! false are errors, never `false`.
+
+use std::{fmt, sync::LazyLock};
+
+use minijinja::{
+    Environment, UndefinedBehavior, Value,
+    value::{Serde, ValueKind},
+};
+use serde::Serialize;
+
+use crate::model::{id, refusal::Refusal};
+
+/// The longest expression, in bytes: the reader goes down one level for each operator, and this many fit any stack.
+pub const MAX_EXPRESSION: usize = 4 * 1024;
+
+/// How many steps an expression may take, in minijinja's count.
+const FUEL: u64 = 10_000;
+
+static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.add_filter("lower", |text: String| text.to_lowercase());
+    environment.add_filter("length", |value: Value| value.len().unwrap_or(0));
+    environment.add_test("startingwith", |text: &str, start: &str| text.starts_with(start));
+    environment.add_test("endingwith", |text: &str, end: &str| text.ends_with(end));
+    environment
+});
+
+/// A condition that was read.
+pub struct Expression {
+    source: String,
+    compiled: minijinja::Expression<'static, 'static>,
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Expression").field(&self.source).finish()
+    }
+}
+
+impl Expression {
+    /// Reads `source`, which may name the values `known`.
+    ///
+    /// # Errors
+    /// Refuses what is too long, what is no expression, and a name that is none of `known`, with the nearest.
+    pub fn read(source: &str, known: &[&str]) -> Result<Self, Refusal> {
+        if source.len() > MAX_EXPRESSION {
+            return Err(Refusal::usage(format!(
+                "the expression has {} bytes, and {MAX_EXPRESSION} are the most that one may have",
+                source.len()
+            )));
+        }
+        let compiled = LANGUAGE.compile_expression_owned(source.to_owned()).map_err(|error| refused(source, &error))?;
+        let mut unknown: Vec<String> =
+            compiled.undeclared_variables(false).into_iter().filter(|name| !known.contains(&name.as_str())).collect();
+        unknown.sort();
+        if let Some(name) = unknown.first() {
+            let refusal = Refusal::usage(format!("the expression `{source}` names `{name}`, which is not known"));
+            let near = id::nearest(name, known.iter().map(|name| (*name, "")));
+            let hint =
+                if near.is_empty() { format!("known: {}", known.join(", ")) } else { format!("nearest: {}", near.join(", ")) };
+            return Err(refusal.hint(hint));
+        }
+        Ok(Self { source: source.to_owned(), compiled })
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether it holds for `values`.
+    ///
+    /// # Errors
+    /// Refuses what cannot be computed, and a result that is neither true nor false.
+    pub fn holds(&self, values: &impl Serialize) -> Result<bool, Refusal> {
+        let value = self.compiled.eval(Serde(values)).map_err(|error| refused(&self.source, &error))?;
+        match value.kind() {
+            ValueKind::Bool => Ok(value.is_true()),
+            kind => Err(Refusal::usage(format!("the expression `{}` gives {kind} where true or false is needed", self.source))),
+        }
+    }
+}
+
+fn refused(source: &str, error: &minijinja::Error) -> Refusal {
+    let detail = error.detail().map_or_else(String::new, |detail| format!(": {detail}"));
+    Refusal::usage(format!("the expression `{source}`: {}{detail}", error.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const KNOWN: &[&str] = &["cost", "kind", "paths", "unusual"];
+
+    fn holds(source: &str) -> Result<bool, String> {
+        let values = json!({"cost": 120.5, "kind": "tests", "paths": ["src/a.rs", "docs/b.md"], "unusual": false});
+        Expression::read(source, KNOWN).and_then(|it| it.holds(&values)).map_err(|refusal| refusal.message)
+    }
+
+    #[test]
+    fn conditions_over_values_hold_or_do_not() {
+        for (source, expected) in [
+            ("cost > 100", true),
+            ("cost > 100 and not unusual", true),
+            ("kind in ['code_style', 'tests']", true),
+            ("kind == 'Tests'|lower", true),
+            ("paths|length > 2", false),
+            ("kind is startingwith 'te' and kind is endingwith 'ts'", true),
+            ("unusual or cost <= 100", false),
+        ] {
+            assert_eq!(holds(source), Ok(expected), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_true_or_false_is_refused_in_words() {
+        insta::assert_snapshot!(holds("cots > 1").expect_err("unknown"), @"the expression `cots > 1` names `cots`, which is not known");
+        insta::assert_snapshot!(holds("cost >").expect_err("unfinished"), @"the expression `cost >`: syntax error: unexpected end of input, expected expression");
+        insta::assert_snapshot!(holds("cost").expect_err("a number"), @"the expression `cost` gives number where true or false is needed");
+        insta::assert_snapshot!(holds("kind + 1 > 2").expect_err("no sum"), @"the expression `kind + 1 > 2`: invalid operation: tried to use + operator on unsupported types string and number");
+        insta::assert_snapshot!(holds("range(9) == 1").expect_err("no function"), @"the expression `range(9) == 1` names `range`, which is not known");
+        insta::assert_snapshot!(holds("kind|upper == 'A'").expect_err("no filter"), @"the expression `kind|upper == 'A'`: unknown filter: filter upper is unknown");
+        let long = format!("cost > {}", "1+".repeat(3_000));
+        assert!(holds(&long).expect_err("too long").contains("4096 are the most"));
+        let longest = format!("cost > {}1", "1+".repeat((MAX_EXPRESSION - 8) / 2));
+        assert_eq!(holds(&longest), Ok(false), "as long as one may be, and as deep");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_written_stops_the_program(source in "[a-z0-9 ()\\[\\]{}'\"|.,<>=+*/%~!:-]{0,64}") {
+            holds(&source).ok();
+        }
+    }
+}
