@@ -15,7 +15,10 @@ use serde_json::json;
 
 use crate::{
     client::{
-        hooks::{CONVERSATION, GOAL, asks_for_a_summary, briefings, client, conversation, summary, tools, with_hooks},
+        hooks::{
+            COMPACTS_EARLY, CONVERSATION, GOAL, asks_for_a_summary, briefings, client, conversation, is_at_least, summary, tools,
+            with_hooks,
+        },
         messages::{Answer, Messages},
     },
     hook::facts,
@@ -30,7 +33,10 @@ fn work() -> Messages {
     let begun = AtomicBool::new(false);
     Messages::start(Box::new(move |body| {
         let tool = |command: &str| Answer::Tool("Bash", json!({ "command": command, "description": "work" }));
-        if !begun.swap(true, Ordering::SeqCst) {
+        // Earlier clients warm up with requests of their own.
+        if !conversation(body).contains("Work to the end") {
+            Answer::Words("Ready.".to_owned())
+        } else if !begun.swap(true, Ordering::SeqCst) {
             tool("touch began.txt; sleep 120")
         } else if conversation(body).contains("to the end >> work.txt") {
             Answer::Words("Done.".to_owned())
@@ -132,6 +138,10 @@ fn two_conversations_in_two_work_trees_are_compacted_at_once_and_each_has_what_i
         }
     }));
     let Some(sandbox) = with_hooks(&server) else { return };
+    if !is_at_least(&sandbox, "2.1.197", "an automatic compaction") {
+        return;
+    }
+    let sandbox = sandbox.with(COMPACTS_EARLY.0, COMPACTS_EARLY.1);
     let other = sandbox.base().join("other");
     sandbox.git(["worktree", "add", "--quiet", "-b", "other", other.to_str().expect("plain")]);
     let there = |arguments: &[&str]| {
@@ -143,10 +153,10 @@ fn two_conversations_in_two_work_trees_are_compacted_at_once_and_each_has_what_i
     sandbox.autonomy(GOAL).ok();
     let second = CONVERSATION.replace("c1", "c2");
     thread::scope(|scope| {
-        scope.spawn(|| client(&sandbox, &["--autocompact", "100000", "--session-id", CONVERSATION, "go"]));
+        scope.spawn(|| client(&sandbox, &["--session-id", CONVERSATION, "go"]));
         let mut command = sandbox.program("claude");
         command.current_dir(&other);
-        command.args(["-p", "--permission-mode", "dontAsk", "--allowedTools", "Bash", "--autocompact", "100000"]);
+        command.args(["-p", "--permission-mode", "dontAsk", "--allowedTools", "Bash"]);
         command.args(["--session-id", &second, "go"]).stdin(Stdio::null());
         sandbox.run(&mut command).ok();
     });
