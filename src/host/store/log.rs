@@ -183,6 +183,12 @@ impl Log {
         &self.folded.state
     }
 
+    /// The same, for whoever needs no more than that.
+    #[must_use]
+    pub fn into_state(self) -> State {
+        self.folded.state
+    }
+
     /// The directory that the log lies in.
     #[must_use]
     pub fn directory(&self) -> &Path {

@@ -64,7 +64,7 @@ impl Overview {
         let mut take = |session: Option<SessionId>, binding: Option<Binding>, directory: PathBuf| {
             let name = session.as_ref().map_or(CLONE, SessionId::as_str).to_owned();
             match Log::open(&directory, &name) {
-                Ok(Some(log)) => overview.logs.push(Known { session, binding, directory, state: log.state().clone() }),
+                Ok(Some(log)) => overview.logs.push(Known { session, binding, directory, state: log.into_state() }),
                 Ok(None) => {}
                 Err(error) => overview.damaged.push((name, error.to_string())),
             }

@@ -200,6 +200,9 @@ pub fn resolve(documents: Vec<Document>, profile: Option<&str>, variable: Variab
 
 /// Whether the value would keep fewer snapshots than the defaults do.
 fn keeps_less(key: &Key, value: &Value) -> bool {
+    if key.0.first().is_none_or(|first| first != "checkpoints") {
+        return false;
+    }
     let (default, wanted) = (Settings::default().checkpoints, typed::<Settings>(key.document(value.clone())));
     wanted.is_ok_and(|Settings { checkpoints, .. }| {
         checkpoints.keep_safety < default.keep_safety
@@ -232,7 +235,8 @@ fn examine(document: &mut Document, warnings: &mut Vec<String>) -> Result<(), Re
         {
             return Err(document.refuse_key(&entry, "a profile cannot set this: profiles are chosen by it"));
         }
-        if !entry.key.0.is_empty() {
+        // What is built in was never written by anybody.
+        if !entry.key.0.is_empty() && document.layer != Layer::Default {
             check(document, &entry, None)?;
         }
         kept.push(entry);
@@ -377,7 +381,9 @@ fn complete(resolved: &Resolved) -> Result<(), Refusal> {
 pub fn typed<T: DeserializeOwned>(tree: Value) -> Result<T, String> {
     serde_json::from_value(tree).map_err(|error| {
         let words = error.to_string();
-        words.replace("a nonzero u32", "a whole number from 1 up").replace("u32", "a whole number")
+        let words =
+            words.replace("a nonzero u32", "a whole number from 1 up").replace("a nonzero u64", "a whole number from 1 up");
+        words.replace("u32", "a whole number").replace("u64", "a whole number")
     })
 }
 
