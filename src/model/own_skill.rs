@@ -20,7 +20,12 @@ const COMMANDS: &[(&str, &str)] = &[
     ("autonomy focus", "what you are at, for whoever takes over"),
     ("autonomy progress add", "one line about what was just reached"),
     ("autonomy note", "what should be known next time"),
-    ("autonomy decide", "write a decision down: what was chosen, what was not, why"),
+    ("autonomy authority check", "whether you may decide something: `--kind`, `--type`, `--risk`, `--fact cost=120`"),
+    (
+        "autonomy decide",
+        "write a decision down: what was chosen, what was not, why, and with the same flags what it changes; exit code 3 means \
+         that a person is asked first",
+    ),
     ("autonomy ask", "a question that only a person can answer; go on with other work meanwhile"),
     ("autonomy inbox", "questions that wait, and answers that came"),
     ("autonomy gate run", "whether the work tree passes"),
