@@ -26,6 +26,7 @@ fn main() {
             [Risk::Low, Risk::High].map(|risk| Case { kind: Some(kind), risk, cost: 120.0, breaking: true, ..Case::default() })
         })
         .collect();
+    let count = u32::try_from(cases.len()).expect("few");
     let mut rates: Vec<f64> = (0..9)
         .map(|_| {
             let start = Instant::now();
@@ -34,7 +35,7 @@ fn main() {
                     black_box(policy.judge(black_box(case), None));
                 }
             }
-            f64::from(TIMES) * cases.len() as f64 / start.elapsed().as_secs_f64()
+            f64::from(TIMES * count) / start.elapsed().as_secs_f64()
         })
         .collect();
     rates.sort_by(f64::total_cmp);

@@ -258,7 +258,7 @@ mod tests {
         assert!(refused("latin.md").contains("byte 3 is not UTF-8"));
         assert_eq!(
             templates.source("autonomi.toml").expect_err("unknown").refusal().hint.as_deref(),
-            Some("nearest: `autonomy.toml`")
+            Some("nearest: `autonomy.toml`, `authority/autonomous.yaml`")
         );
     }
 

@@ -235,7 +235,7 @@ pub fn before_compaction(
 /// the agent is told what there is all the same.
 ///
 /// # Errors
-/// As [`briefing`].
+/// As [`briefing()`].
 pub fn after_compaction(workspace: &Workspace, transcript: Option<PathBuf>) -> Result<Option<String>> {
     if workspace.belongs_to()?.is_none() {
         return briefing(workspace);
