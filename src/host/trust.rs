@@ -97,6 +97,16 @@ impl TrustStore {
         trust::standing(declaration, self.trusted(declaration.kind, &declaration.name))
     }
 
+    /// What holds under the name of `declaration`: its content when that is trusted, else what was trusted last.
+    #[must_use]
+    pub fn in_force(&self, declaration: Declaration) -> Option<String> {
+        match self.standing(&declaration) {
+            Standing::Trusted => Some(declaration.content),
+            Standing::Changed { in_force } => Some(in_force),
+            Standing::Untrusted => None,
+        }
+    }
+
     /// Whether exactly this content is trusted.
     #[must_use]
     pub fn is_trusted(&self, kind: Kind, name: &str, digest: &Digest) -> bool {

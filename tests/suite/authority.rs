@@ -146,6 +146,8 @@ fn rules_are_tested_with_cases_before_they_are_trusted() {
     sandbox.write(".claude/authority.tests.yaml", cases.replace("kind: api_design", "knd: api_design"));
     let refused = sandbox.autonomy(["authority", "test"]).ended(2).stderr;
     assert!(refused.contains("authority.tests.yaml`: line 7"), "{refused}");
+    sandbox.write(".claude/authority.tests.yaml", cases.replace("version: 1", "version: 9"));
+    assert!(sandbox.autonomy(["authority", "test"]).ended(5).stderr.contains("is of version 9"));
     sandbox.write(".claude/authority.tests.yaml", cases);
     sandbox.write(".claude/authority.yaml", "version: 1\nrules:\n  - name: a\n    if: cots > 1\n    demand: person\n");
     let refused = sandbox.autonomy(["authority", "test"]).ended(2).stderr;

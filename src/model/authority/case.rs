@@ -31,25 +31,25 @@ fn usual_topic(kind: ChangeKind) -> Topic {
     }
 }
 
-/// The names that a rule's condition may use, each with what it stands for.
-pub const NAMES: &[(&str, &str)] = &[
-    ("agent", "the role of the agent in `agents.yaml`; empty where it has none"),
-    ("breaking", "whether what others rely on breaks"),
-    ("compliance", "whether a law or a contract is touched"),
-    ("confidence", "how sure the agent is, from 0 to 1; 0.5 where it does not say"),
-    ("cost", "what it costs, in the project's currency"),
-    ("deleted_records", "how many records are deleted"),
-    ("dependency_size", "how large a new dependency is, in megabytes"),
-    ("kind", "what is changed, by the names of the matrix; empty where it is none of these"),
-    ("paths", "the paths that it is about"),
-    ("performance_loss", "how much slower something gets, in percent"),
-    ("production", "whether it reaches what users run"),
-    ("protected_branch", "whether it lands on a protected branch"),
-    ("reversibility", "`reversible`, `costly` or `irreversible`"),
-    ("risk", "`low`, `medium`, `high` or `critical`"),
-    ("system_wide", "whether the whole system is touched"),
-    ("type", "what it is about: `architecture`, `security`, `data`, …"),
-    ("unusual", "whether nothing like it was decided here before"),
+/// The names that a rule's condition may use; `docs/authority.md` says what each stands for.
+pub const NAMES: &[&str] = &[
+    "agent",
+    "breaking",
+    "compliance",
+    "confidence",
+    "cost",
+    "deleted_records",
+    "dependency_size",
+    "kind",
+    "paths",
+    "performance_loss",
+    "production",
+    "protected_branch",
+    "reversibility",
+    "risk",
+    "system_wide",
+    "type",
+    "unusual",
 ];
 
 /// A decision as far as it matters to who may take it.
@@ -182,7 +182,7 @@ mod tests {
     fn every_name_has_a_value_and_every_kind_its_word() {
         let values = serde_json::to_value(Case::default().values(Risk::Low)).expect("data");
         let names: Vec<&str> = values.as_object().expect("an object").keys().map(String::as_str).collect();
-        assert_eq!(names, NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        assert_eq!(names, NAMES);
         for kind in ChangeKind::ALL {
             assert_eq!(serde_json::to_value(kind).expect("a word"), kind.word());
         }

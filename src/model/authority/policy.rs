@@ -43,9 +43,6 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Supervised, Self::Autonomous];
-
     /// The word on disk.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -268,17 +265,51 @@ impl Policy {
     }
 }
 
+/// A case that the rules are tested with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// What people call it.
+    pub name: String,
+    /// The decision.
+    pub case: Case,
+    /// Who is to take it.
+    pub ruling: Ruling,
+}
+
+/// The cases of `authority.tests.yaml`, whose whole text is `text`.
+///
+/// # Errors
+/// Refuses what is malformed, with line and column, and a later version.
+pub fn cases(text: &str) -> Result<Vec<Spanned<Expected>>, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Cases {
+        version: u64,
+        cases: Vec<Spanned<Expected>>,
+    }
+    let file: Cases = yaml::read(TESTS, text)?;
+    known(TESTS, file.version)?;
+    Ok(file.cases)
+}
+
 fn at(path: &str, line: u64, words: &str) -> Refusal {
     Refusal::usage(format!("cannot read `{path}`: line {line}: {words}"))
 }
 
 fn file(path: &str, text: &str) -> Result<File, Refusal> {
     let file: File = yaml::read(path, text)?;
-    if file.version > VERSION {
-        return Err(Refusal::environment(format!("`{path}` is of version {}, and this program knows {VERSION}", file.version))
-            .hint("install the later version of autonomy; nothing was changed"));
-    }
+    known(path, file.version)?;
     Ok(file)
+}
+
+/// Lets pass only a version that this program knows.
+fn known(path: &str, version: u64) -> Result<(), Refusal> {
+    if version <= VERSION {
+        return Ok(());
+    }
+    Err(Refusal::environment(format!("`{path}` is of version {version}, and this program knows {VERSION}"))
+        .hint("install the later version of autonomy; nothing was changed"))
 }
 
 fn read_into(rows: &mut Vec<Row>, rules: &mut Vec<Rule>, path: &str, file: File) -> Result<(), Refusal> {
@@ -291,14 +322,13 @@ fn read_into(rows: &mut Vec<Row>, rules: &mut Vec<Rule>, path: &str, file: File)
         let RowText { kind, topic, agent, .. } = value;
         rows.push(Row { kind, topic, agent, by_risk, file: path.to_owned(), line });
     }
-    let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
     for Spanned { value, referenced, .. } in file.rules {
         let line = referenced.line();
         let RuleText { name, r#if, risk, demand } = value;
         if risk.is_none() && demand.is_none() {
             return Err(at(path, line, &format!("the rule `{name}` says neither `risk:` nor `demand:`")));
         }
-        let condition = Expression::read(&r#if, &known);
+        let condition = Expression::read(&r#if, NAMES);
         // What cannot be computed for a decision of which nothing is known is wrong for every other one.
         let condition = condition.and_then(|it| it.holds(&Case::default().values(Risk::Low)).map(|_| it));
         let condition = condition.map_err(|refusal| Refusal {

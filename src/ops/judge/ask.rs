@@ -91,15 +91,21 @@ pub fn ask_in(transaction: &mut Transaction<'_>, request: &Request) -> Result<Ou
             .hint("`--default \"<answer>\"`")
             .into());
     }
-    pose(transaction, request, None)
+    pose(transaction, request, None, Vec::new())
 }
 
-/// Asks what was found to be in order; the answer settles the decision `decides`.
-pub(super) fn pose(transaction: &mut Transaction<'_>, request: &Request, decides: Option<&DecisionId>) -> Result<Outcome> {
+/// Asks what was found to be in order; the answer settles the decision `decides`. The facts `with` it happen together with the
+/// question, or not at all when it was asked before.
+pub(super) fn pose(
+    transaction: &mut Transaction<'_>,
+    request: &Request,
+    decides: Option<&DecisionId>,
+    with: Vec<Fact>,
+) -> Result<Outcome> {
     let (workspace, title) = (transaction.workspace(), one_line(&request.title));
     let lock = transaction.lock_clone()?;
     let board = Board::read(workspace)?;
-    let (mut blocks, mut facts) = (Vec::new(), Vec::new());
+    let (mut blocks, mut facts) = (Vec::new(), with);
     for given in &request.blocks {
         let held = board.task(given)?;
         if !matches!(held.progress, Progress::Waiting { .. }) {

@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{Result, store::write, template, trust::TrustStore, workspace::Workspace},
+    host::{Result, store::write, template, workspace::Workspace},
     model::{
         authority::{
             case::Case,
-            policy::{FILE, Policy, Preset, Row, Rule, TESTS},
+            policy::{self, FILE, Policy, Preset, Row, Rule, TESTS},
             ruling::{Judged, Step},
         },
         decision::{Risk, Ruling},
@@ -19,9 +19,9 @@ use crate::{
         id,
         refusal::Refusal,
         roster::{self, Roster},
-        trust::{Declaration, Kind, Standing},
-        yaml::{self, MAX_YAML, Spanned},
+        yaml::{MAX_YAML, Spanned},
     },
+    ops::setup::in_force,
 };
 
 /// Nothing is asked for but what is there.
@@ -120,29 +120,14 @@ pub fn check(workspace: &Workspace, case: &Case) -> Result<Judged> {
 /// # Errors
 /// Refuses rules and cases that are wrong, with file and line, and where there are no cases.
 pub fn test(workspace: &Workspace, _: &Request) -> Result<Tested> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct File {
-        #[expect(dead_code, reason = "a file without it is refused, as all others are")]
-        version: u64,
-        cases: Vec<Spanned<One>>,
-    }
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct One {
-        name: String,
-        case: Case,
-        ruling: Ruling,
-    }
     let cases = text(workspace, TESTS)?.ok_or_else(|| {
         Refusal::no(format!("there is no `{TESTS}` to test the rules with"))
             .hint("`docs/authority.md` of autonomy shows one; `autonomy authority check` rules on a single case")
     })?;
-    let file: File = yaml::read(TESTS, &cases)?;
     let policy = Policy::read(text(workspace, FILE)?.as_deref(), shipped)?;
     let roster = roster(workspace)?;
     let (mut passed, mut failed) = (0, Vec::new());
-    for Spanned { value, referenced, .. } in file.cases {
+    for Spanned { value, referenced, .. } in policy::cases(&cases)? {
         let judged = policy.judge(&value.case, roster.as_ref());
         if judged.ruling == value.ruling {
             passed += 1;
@@ -156,19 +141,7 @@ pub fn test(workspace: &Workspace, _: &Request) -> Result<Tested> {
 
 /// The rules in force, and whether the file says something else that waits for trust.
 fn in_force(workspace: &Workspace) -> Result<(Policy, bool)> {
-    let there = text(workspace, FILE)?;
-    let store = TrustStore::open(workspace)?;
-    let standing = there.as_ref().map(|text| store.standing(&Declaration::new(Kind::Authority, FILE, text)));
-    let (own, waiting) = match standing {
-        Some(Standing::Trusted) => (there, false),
-        Some(Standing::Changed { in_force }) => (Some(in_force), true),
-        Some(Standing::Untrusted) => (None, true),
-        // Taking the file away is no way around what a person trusted.
-        None => match store.trusted(Kind::Authority, FILE) {
-            Some(trusted) => (Some(trusted.declaration.content.clone()), true),
-            None => (None, false),
-        },
-    };
+    let (own, waiting) = in_force::authority(workspace)?;
     Ok((Policy::read(own.as_deref(), shipped)?, waiting))
 }
 

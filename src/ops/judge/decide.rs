@@ -20,7 +20,7 @@ use crate::{
         event::Fact,
         id::{AgentName, DecisionId, QuestionId, record_name},
         markdown::one_line,
-        question::{self, APPROVE, Choice, QuestionKind, REJECT, Urgency},
+        question::{APPROVE, Choice, QuestionKind, REJECT, Urgency},
         record::RecordKind,
         refusal::Refusal,
     },
@@ -29,6 +29,9 @@ use crate::{
         work::board::Board,
     },
 };
+
+/// What the question begins with that asks to approve a decision.
+const APPROVAL: &str = "Approve: ";
 
 /// What was decided.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -110,10 +113,7 @@ pub fn decide(workspace: &Workspace, request: &Request) -> Result<Outcome> {
             .into());
     }
     let waits = request.choice.is_some() && !ruling.is_free();
-    let approval = format!("Approve: {title}");
-    if waits && let Some(before) = proposed_before(workspace, &transaction, &approval)? {
-        return Ok(Outcome { ruled, ..before });
-    }
+    let approval = format!("{APPROVAL}{title}");
     let id = DecisionId::new(record_name(transaction.at(), &title, &workspace.clock().suffix(4)?))?;
     let decision = Decision {
         status: if request.choice.is_some() && !waits { Status::Accepted } else { Status::Proposed },
@@ -144,8 +144,17 @@ pub fn decide(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let path = RecordKind::Decision.path(decision.id.as_str());
     let written = record::written(&transaction, &path, decision.document(&path)?.text())?;
     let recorded = Fact::DecisionRecorded { decision: decision.id.clone(), title: decision.title.clone() };
-    transaction.append_facts(&[written, recorded])?;
-    let question = if waits { Some(ask_for(&mut transaction, &decision, approval, &path)?) } else { None };
+    let facts = vec![written, recorded];
+    let question = if waits {
+        let asked = ask_for(&mut transaction, &decision, approval, &path, facts)?;
+        if asked.asked_before {
+            return proposed_before(workspace, &asked, ruled);
+        }
+        Some(asked.question)
+    } else {
+        transaction.append_facts(&facts)?;
+        None
+    };
     Ok(Outcome { decision: decision.id, title: decision.title, status: decision.status, path, ruled, question })
 }
 
@@ -173,22 +182,25 @@ fn ruled(judged: &Judged) -> Ruled {
     }
 }
 
-/// The same decision, when it was proposed before and nobody has answered yet.
-fn proposed_before(workspace: &Workspace, transaction: &Transaction<'_>, approval: &str) -> Result<Option<Outcome>> {
-    let (board, topic) = (Board::read(workspace)?, question::topic(QuestionKind::Approval, approval, &[]));
-    let open = board.holdings.questions.iter().find(|question| {
-        question.topic.as_ref() == Some(&topic) && question.status_at(transaction.at()) == question::Status::Open
-    });
-    Ok(open.and_then(|question| {
-        let decision = question.decides.clone()?;
-        let path = RecordKind::Decision.path(decision.as_str());
-        let title = approval.trim_start_matches("Approve: ").to_owned();
-        Some(Outcome { decision, title, status: Status::Proposed, path, ruled: None, question: Some(question.id.clone()) })
-    }))
+/// The decision that waits for the answer to a question which was asked before.
+fn proposed_before(workspace: &Workspace, asked: &ask::Outcome, ruled: Option<Ruled>) -> Result<Outcome> {
+    let board = Board::read(workspace)?;
+    let question = board.question(asked.question.as_str())?;
+    let gone = || Refusal::conflict(format!("the question {} asks about no decision any more", asked.question)).retryable();
+    let decision = question.decides.clone().ok_or_else(gone)?;
+    let path = RecordKind::Decision.path(decision.as_str());
+    let title = one_line(question.title.strip_prefix(APPROVAL).unwrap_or(&question.title));
+    Ok(Outcome { decision, title, status: Status::Proposed, path, ruled, question: Some(asked.question.clone()) })
 }
 
-/// Asks a person to approve `decision`, which lies in `path`.
-fn ask_for(transaction: &mut Transaction<'_>, decision: &Decision, title: String, path: &str) -> Result<QuestionId> {
+/// Asks a person to approve `decision`, which lies in `path` and is recorded by `facts`.
+fn ask_for(
+    transaction: &mut Transaction<'_>,
+    decision: &Decision,
+    title: String,
+    path: &str,
+    facts: Vec<Fact>,
+) -> Result<ask::Outcome> {
     let choice = |name: &str, consequence: &str| Choice { name: name.to_owned(), consequence: Some(consequence.to_owned()) };
     let chosen = decision.choice.as_deref().map(|choice| format!("Proposed: {}.", one_line(choice)));
     let reason = decision.reason.as_deref().map(|reason| format!("Because: {}", one_line(reason)));
@@ -207,5 +219,5 @@ fn ask_for(transaction: &mut Transaction<'_>, decision: &Decision, title: String
         recommendation: Some(APPROVE.to_owned()),
         ..ask::Request::default()
     };
-    Ok(ask::pose(transaction, &request, Some(&decision.id))?.question)
+    ask::pose(transaction, &request, Some(&decision.id), facts)
 }

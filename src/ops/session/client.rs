@@ -262,9 +262,9 @@ pub fn begins(workspace: &Workspace, client: Option<&ClientId>, file: Option<&Pa
     // Records are looked at when the first turn begins.
     let mut transaction = Transaction::unsettled(workspace, Target::Session(session.clone()))?;
     join(&mut transaction, client, &[])?;
-    let (Some(file), session) = (file, &session) else { return Ok(()) };
-    let variables = pages::variables(workspace.root(), session)?;
-    let directory = Private::of(workspace.common_directory()).session(session).display().to_string();
+    let Some(file) = file else { return Ok(()) };
+    let variables = pages::variables(workspace.root(), &session)?;
+    let directory = Private::of(workspace.common_directory()).session(&session).display().to_string();
     let sets: Vec<String> = variables.iter().map(|(name, value)| Shell::Sh.set(name, value)).collect();
     // A session may end before the conversation does; then its name would be in the way of every command.
     let line = format!("if [ -d {} ]; then {}; fi", shell::command_line([directory.as_str()]), sets.join("; "));

@@ -91,11 +91,24 @@ pub fn demand_hooks(workspace: &Workspace) -> Result<()> {
 /// Refuses a trust store that is wrong.
 pub fn template(workspace: &Workspace, name: &str) -> Result<Option<String>> {
     let Some(declaration) = declared::template(workspace, name) else { return Ok(None) };
-    Ok(match TrustStore::open(workspace)?.standing(&declaration) {
-        Standing::Trusted => Some(declaration.content),
-        Standing::Changed { in_force } => Some(in_force),
-        Standing::Untrusted => None,
-    })
+    Ok(TrustStore::open(workspace)?.in_force(declaration))
+}
+
+/// The rules of who decides that are in force, as a person trusted them last, and whether what stands in the file waits; none
+/// where nobody trusted any.
+///
+/// # Errors
+/// Refuses a trust store that is wrong, and a file of rules that cannot be read.
+pub fn authority(workspace: &Workspace) -> Result<(Option<String>, bool)> {
+    let there = declared::files(workspace)?.into_iter().find(|declaration| declaration.kind == Kind::Authority);
+    let store = TrustStore::open(workspace)?;
+    if let Some(declaration) = there {
+        let waiting = store.standing(&declaration) != Standing::Trusted;
+        return Ok((store.in_force(declaration), waiting));
+    }
+    // Taking the file away is no way around what a person trusted.
+    let trusted = store.list().iter().find(|one| one.declaration.kind == Kind::Authority);
+    Ok((trusted.map(|one| one.declaration.content.clone()), trusted.is_some()))
 }
 
 /// The templates of what agents are told that nobody has trusted as they are now.

@@ -15,10 +15,7 @@ use serde_json::json;
 
 use crate::{
     client::{
-        hooks::{
-            COMPACTS_EARLY, CONVERSATION, GOAL, asks_for_a_summary, briefings, client, conversation, is_at_least, summary, tools,
-            with_hooks,
-        },
+        hooks::{COMPACTS_EARLY, CONVERSATION, GOAL, briefings, client, conversation, fills, is_at_least, with_hooks},
         messages::{Answer, Messages},
     },
     hook::facts,
@@ -124,19 +121,7 @@ fn a_run_that_is_killed_is_gone_on_with_and_nothing_of_it_is_left() {
 
 #[test]
 fn two_conversations_in_two_work_trees_are_compacted_at_once_and_each_has_what_is_its_own() {
-    let server = Messages::start(Box::new(|body| {
-        let tool = |tokens| {
-            Answer::Filling("Bash", json!({ "command": "seq 1 400 > own.txt; cat own.txt", "description": "work" }), tokens)
-        };
-        let is_compacted = conversation(body).contains("What was said so far.");
-        match (asks_for_a_summary(body), is_compacted, tools(body)) {
-            (true, ..) => summary(),
-            (false, true, _) => Answer::Words("Done.".to_owned()),
-            (false, false, 0) => tool(30_000),
-            (false, false, 1) => tool(50_000),
-            (false, false, _) => tool(75_000),
-        }
-    }));
+    let server = fills("seq 1 400 > own.txt; cat own.txt");
     let Some(sandbox) = with_hooks(&server) else { return };
     if !is_at_least(&sandbox, "2.1.197", "an automatic compaction") {
         return;

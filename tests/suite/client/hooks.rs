@@ -167,10 +167,10 @@ pub(crate) fn briefings(body: &Value) -> (usize, usize) {
 
 pub(crate) const GOAL: [&str; 5] = ["session", "start", "night shift", "--goal", "The parser takes every input"];
 
-#[test]
-fn after_an_automatic_compaction_the_briefing_is_there_once_and_the_summary_was_steered() {
-    let server = Messages::start(Box::new(|body| {
-        let tool = |tokens| Answer::Filling("Bash", json!({ "command": "seq 1 400", "description": "work" }), tokens);
+/// A model that fills the conversation with what `command` prints until the client compacts it, and then is done.
+pub(crate) fn fills(command: &'static str) -> Messages {
+    Messages::start(Box::new(move |body| {
+        let tool = |tokens| Answer::Filling("Bash", json!({ "command": command, "description": "work" }), tokens);
         let is_compacted = conversation(body).contains("What was said so far.");
         match (asks_for_a_summary(body), is_compacted, tools(body)) {
             (true, ..) => summary(),
@@ -179,7 +179,12 @@ fn after_an_automatic_compaction_the_briefing_is_there_once_and_the_summary_was_
             (false, false, 1) => tool(50_000),
             (false, false, _) => tool(75_000),
         }
-    }));
+    }))
+}
+
+#[test]
+fn after_an_automatic_compaction_the_briefing_is_there_once_and_the_summary_was_steered() {
+    let server = fills("seq 1 400");
     let Some(sandbox) = with_hooks(&server) else { return };
     if !is_at_least(&sandbox, "2.1.197", "an automatic compaction") {
         return;

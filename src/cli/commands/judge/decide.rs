@@ -149,7 +149,7 @@ impl Decide {
 /// The kinds of change, as values of a flag.
 pub(super) fn kinds() -> impl TypedValueParser<Value = ChangeKind> {
     PossibleValuesParser::new(ChangeKind::ALL.map(ChangeKind::word))
-        .map(|word| ChangeKind::ALL.into_iter().find(|kind| kind.word() == word).unwrap_or(ChangeKind::ProductionDeployment))
+        .try_map(|word| ChangeKind::ALL.into_iter().find(|kind| kind.word() == word).ok_or("it is none of the kinds"))
 }
 
 /// A fact: what stands behind `=` is a number, true or false, else a text.
