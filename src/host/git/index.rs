@@ -15,8 +15,6 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, test_kill_process};
-
 use crate::{
     host::{
         Doing as _, Error, Result,
@@ -29,7 +27,7 @@ use crate::{
             stat::Stat,
             version::version,
         },
-        process::Stop,
+        process::{Stop, is_alive, mark_of},
     },
     model::refusal::{Code, Refusal},
 };
@@ -277,8 +275,8 @@ impl Repository {
     fn left_drafts(&self) -> Vec<PathBuf> {
         let of_ended = |draft: &fs::DirEntry| {
             let name = draft.file_name();
-            let process = name.to_str().and_then(|name| name.split('-').next()?.parse().ok()).and_then(Pid::from_raw);
-            process.is_some_and(|process| test_kill_process(process) == Err(rustix::io::Errno::SRCH))
+            let process = name.to_str().and_then(|name| name.split('-').next()?.parse().ok());
+            process.is_some_and(|process| !is_alive(&mark_of(process)))
         };
         fs::read_dir(self.drafts()).into_iter().flatten().flatten().filter(of_ended).map(|draft| draft.path()).collect()
     }
@@ -414,13 +412,21 @@ mod tests {
         fixture.commit_file("a", "1\n");
         let repository = fixture.repository();
         fs::create_dir_all(repository.drafts()).unwrap();
-        let mut child = std::process::Command::new("true").spawn().unwrap();
-        child.wait().unwrap();
-        let left = repository.drafts().join(format!("{}-0", child.id()));
-        fs::copy(repository.index_path(), &left).unwrap();
-        fs::hard_link(&left, fixture.root().join(".git/index.lock")).unwrap();
-        touch_nothing(&repository).unwrap();
-        assert!(!fixture.root().join(".git/index.lock").exists() && !left.exists());
+        let mut reaped = std::process::Command::new("true").spawn().unwrap();
+        reaped.wait().unwrap();
+        // In a container whose first process reaps nothing, the number of an ended process stays taken.
+        let mut kept = std::process::Command::new("true").spawn().unwrap();
+        while is_alive(&mark_of(kept.id())) {
+            thread::yield_now();
+        }
+        for process in [reaped.id(), kept.id()] {
+            let left = repository.drafts().join(format!("{process}-0"));
+            fs::copy(repository.index_path(), &left).unwrap();
+            fs::hard_link(&left, fixture.root().join(".git/index.lock")).unwrap();
+            touch_nothing(&repository).unwrap();
+            assert!(!fixture.root().join(".git/index.lock").exists() && !left.exists());
+        }
+        kept.wait().unwrap();
     }
 
     #[test]

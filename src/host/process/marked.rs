@@ -4,7 +4,10 @@
 
 use std::{collections::BTreeSet, fs, time::Duration};
 
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, WaitOptions},
+};
 
 use crate::{
     host::clock::Clock,
@@ -60,7 +63,8 @@ pub fn own_mark() -> ProcessMark {
 #[must_use]
 pub fn is_alive(mark: &ProcessMark) -> bool {
     if mark.start == 0 {
-        return pid(mark.pid).is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok());
+        // Somebody else's process may not be signalled, and runs.
+        return pid(mark.pid).is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH));
     }
     mark.boot == boot() && stat(mark.pid).is_some_and(|stat| stat.start == mark.start && !matches!(stat.state, 'Z' | 'X'))
 }

@@ -9,8 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autonomy::model::{event::Fact, process::ProcessMark};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use autonomy::{
+    host::process::is_alive,
+    model::{event::Fact, process::ProcessMark},
+};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::{
@@ -67,13 +70,12 @@ fn wait_for(path: &Path) {
 }
 
 /// The process of the attempt that was begun last.
-fn agent(sandbox: &Sandbox) -> Pid {
+fn agent(sandbox: &Sandbox) -> ProcessMark {
     let mut marks = facts(sandbox).into_iter().filter_map(|fact| match fact {
         Fact::StepSpawned { process, .. } => serde_json::from_value::<ProcessMark>(process).ok(),
         _ => None,
     });
-    let mark = marks.next_back().expect("it was started");
-    Pid::from_raw(i32::try_from(mark.pid).expect("small")).expect("not 0")
+    marks.next_back().expect("it was started")
 }
 
 fn is_finished(sandbox: &Sandbox) {
@@ -92,7 +94,8 @@ fn a_client_that_is_killed_is_started_again_on_its_own_work() {
     let Some(sandbox) = ready(&server) else { return };
     let mut run = start(&sandbox);
     wait_for(&sandbox.path("began.txt"));
-    kill_process(agent(&sandbox), Signal::KILL).expect("it runs");
+    let agent = Pid::from_raw(i32::try_from(agent(&sandbox).pid).expect("small")).expect("not 0");
+    kill_process(agent, Signal::KILL).expect("it runs");
     assert!(run.wait().expect("ends").success());
     is_finished(&sandbox);
     let ended: Vec<String> = facts(&sandbox)
@@ -116,7 +119,8 @@ fn a_run_that_is_killed_is_gone_on_with_and_nothing_of_it_is_left() {
     run.wait().expect("ends");
     sandbox.autonomy(RUN).ok();
     is_finished(&sandbox);
-    assert!(test_kill_process(orphan).is_err(), "the client of the first run is still there");
+    // Where process 1 reaps nothing, as in many containers, a process that ended keeps its number.
+    assert!(!is_alive(&orphan), "the client of the first run is still there");
 }
 
 #[test]
