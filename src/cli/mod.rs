@@ -16,5 +16,5 @@ pub use manual::manual;
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    commands::run(std::env::args_os().collect())
+    commands::run(&std::env::args_os().collect::<Vec<_>>())
 }

@@ -32,6 +32,14 @@ struct Line {
     command: Command,
 }
 
+/// The line before its command.
+#[derive(Parser)]
+#[command(name = "autonomy", version)]
+struct Front {
+    #[command(flatten)]
+    shared: Shared,
+}
+
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
@@ -170,6 +178,20 @@ fn line() -> clap::Command {
     help::with_headings(Line::command())
 }
 
+/// The line, read by no other command than the one that its first word names: clap copies what all commands share into each that
+/// it knows of, which takes as long as many of them run. None where the whole has to be asked what is wrong.
+fn typed(arguments: &[OsString]) -> Option<Line> {
+    let all = Line::command();
+    let one = all.find_subcommand(arguments.get(1)?)?.clone();
+    let matches = Front::command().subcommand(one).subcommand_required(true).try_get_matches_from(arguments).ok()?;
+    Line::from_arg_matches(&matches).ok()
+}
+
+/// The line, read by the whole of clap's tree.
+fn read(arguments: &[OsString]) -> std::result::Result<Line, clap::Error> {
+    line().try_get_matches_from(arguments).and_then(|matches| Line::from_arg_matches(&matches))
+}
+
 /// What clap says about a line that it cannot read, as a refusal: its first paragraph, without the usage below it.
 fn misused(error: &clap::Error) -> Refusal {
     let text = error.to_string();
@@ -182,12 +204,12 @@ fn misused(error: &clap::Error) -> Refusal {
 }
 
 /// Runs one command line and returns its exit code.
-pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
-    if let Some(rest) = hook::called(&arguments) {
+pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
+    if let Some(rest) = hook::called(arguments) {
         return ExitCode::from(hook::answer(rest));
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    let line = match line().try_get_matches_from(arguments).and_then(|matches| Line::from_arg_matches(&matches)) {
+    let line = match typed(arguments).map_or_else(|| read(arguments), Ok) {
         Ok(line) => line,
         Err(error) if json && error.use_stderr() => return ExitCode::from(failure::report(&misused(&error).into(), json)),
         Err(error) => {
@@ -198,4 +220,41 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     };
     let outcome = Context::new(line.shared).and_then(|context| line.command.run(&context));
     ExitCode::from(outcome.unwrap_or_else(|error| failure::report(&error, json)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_one_command_can_read_is_read_as_by_all() {
+        let lines = [
+            "progress add done --json",
+            "progress add done --task parser",
+            "progress add",
+            "progress frob",
+            "progress --help",
+            "status --json",
+            "--json status",
+            "help status",
+            "--version",
+            "hook stop",
+            "stauts",
+            "",
+        ];
+        let mut alone = 0;
+        for text in lines {
+            let arguments: Vec<OsString> = ["autonomy"].into_iter().chain(text.split_whitespace()).map(OsString::from).collect();
+            match (typed(&arguments), read(&arguments)) {
+                (Some(typed), Ok(read)) => {
+                    alone += 1;
+                    assert_eq!(typed.shared, read.shared, "{text}");
+                    assert_eq!(std::mem::discriminant(&typed.command), std::mem::discriminant(&read.command), "{text}");
+                }
+                (Some(_), Err(error)) => panic!("{text}: {error}"),
+                (None, read) => assert!(text.starts_with("--json") || read.is_err(), "{text}"),
+            }
+        }
+        assert_eq!(alone, 4);
+    }
 }
