@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Flags that every command has.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Shared {
     /// Print the outcome as JSON
     #[arg(long, global = true, help_heading = "Everywhere")]

@@ -11,7 +11,7 @@ mod work;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     cli::{
@@ -30,14 +30,6 @@ struct Line {
     shared: Shared,
     #[command(subcommand)]
     command: Command,
-}
-
-/// The line before its command.
-#[derive(Parser)]
-#[command(name = "autonomy", version)]
-struct Front {
-    #[command(flatten)]
-    shared: Shared,
 }
 
 #[derive(Subcommand)]
@@ -168,28 +160,27 @@ impl Command {
 /// The whole command line as clap knows it, every command with its flags, for documentation and completion.
 #[must_use]
 pub fn command() -> clap::Command {
-    let mut command = line();
+    let mut command = help::with_headings(Line::command());
     command.build();
     command
 }
 
-/// The command line of which only the command that is typed is built: building all takes as long as many of them run.
-fn line() -> clap::Command {
-    help::with_headings(Line::command())
+/// What the line says when its first word names one of `all` commands, read by that one alone: clap copies what all commands share
+/// into each that it knows of. None where all have to be asked, such as what is wrong.
+fn alone(all: &clap::Command, arguments: &[OsString]) -> Option<ArgMatches> {
+    let one = all.find_subcommand(arguments.get(1)?)?;
+    let line = Shared::augment_args(clap::Command::new(env!("CARGO_PKG_NAME"))).subcommand(one.clone());
+    line.try_get_matches_from(arguments).ok()
 }
 
-/// The line, read by no other command than the one that its first word names: clap copies what all commands share into each that
-/// it knows of, which takes as long as many of them run. None where the whole has to be asked what is wrong.
-fn typed(arguments: &[OsString]) -> Option<Line> {
-    let all = Line::command();
-    let one = all.find_subcommand(arguments.get(1)?)?.clone();
-    let matches = Front::command().subcommand(one).subcommand_required(true).try_get_matches_from(arguments).ok()?;
-    Line::from_arg_matches(&matches).ok()
-}
-
-/// The line, read by the whole of clap's tree.
+/// The line as it is typed.
 fn read(arguments: &[OsString]) -> std::result::Result<Line, clap::Error> {
-    line().try_get_matches_from(arguments).and_then(|matches| Line::from_arg_matches(&matches))
+    let all = Line::command();
+    let matches = match alone(&all, arguments) {
+        Some(matches) => matches,
+        None => help::with_headings(all).try_get_matches_from(arguments)?,
+    };
+    Line::from_arg_matches(&matches)
 }
 
 /// What clap says about a line that it cannot read, as a refusal: its first paragraph, without the usage below it.
@@ -209,7 +200,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
         return ExitCode::from(hook::answer(rest));
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    let line = match typed(arguments).map_or_else(|| read(arguments), Ok) {
+    let line = match read(arguments) {
         Ok(line) => line,
         Err(error) if json && error.use_stderr() => return ExitCode::from(failure::report(&misused(&error).into(), json)),
         Err(error) => {
@@ -242,19 +233,16 @@ mod tests {
             "stauts",
             "",
         ];
-        let mut alone = 0;
+        let mut read_alone = 0;
         for text in lines {
             let arguments: Vec<OsString> = ["autonomy"].into_iter().chain(text.split_whitespace()).map(OsString::from).collect();
-            match (typed(&arguments), read(&arguments)) {
-                (Some(typed), Ok(read)) => {
-                    alone += 1;
-                    assert_eq!(typed.shared, read.shared, "{text}");
-                    assert_eq!(std::mem::discriminant(&typed.command), std::mem::discriminant(&read.command), "{text}");
-                }
-                (Some(_), Err(error)) => panic!("{text}: {error}"),
-                (None, read) => assert!(text.starts_with("--json") || read.is_err(), "{text}"),
+            let all = Line::command();
+            if let Some(matches) = alone(&all, &arguments) {
+                read_alone += 1;
+                let whole = all.try_get_matches_from(&arguments).expect(text);
+                assert_eq!(matches.subcommand(), whole.subcommand(), "{text}");
             }
         }
-        assert_eq!(alone, 4);
+        assert_eq!(read_alone, 4);
     }
 }

@@ -27,7 +27,7 @@ use crate::{
             stat::Stat,
             version::version,
         },
-        process::{Stop, is_alive, mark_of},
+        process::{Stop, is_running},
     },
     model::refusal::{Code, Refusal},
 };
@@ -276,7 +276,7 @@ impl Repository {
         let of_ended = |draft: &fs::DirEntry| {
             let name = draft.file_name();
             let process = name.to_str().and_then(|name| name.split('-').next()?.parse().ok());
-            process.is_some_and(|process| !is_alive(&mark_of(process)))
+            process.is_some_and(|process| !is_running(process))
         };
         fs::read_dir(self.drafts()).into_iter().flatten().flatten().filter(of_ended).map(|draft| draft.path()).collect()
     }
@@ -416,7 +416,7 @@ mod tests {
         reaped.wait().unwrap();
         // In a container whose first process reaps nothing, the number of an ended process stays taken.
         let mut kept = std::process::Command::new("true").spawn().unwrap();
-        while is_alive(&mark_of(kept.id())) {
+        while is_running(kept.id()) {
             thread::yield_now();
         }
         for process in [reaped.id(), kept.id()] {

@@ -29,6 +29,13 @@ struct Stat {
     start: u64,
 }
 
+impl Stat {
+    /// Whether the process is over, though it may keep its number until somebody takes its exit code.
+    fn has_ended(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+}
+
 fn stat(pid: u32) -> Option<Stat> {
     let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let text = String::from_utf8_lossy(&text);
@@ -59,14 +66,23 @@ pub fn own_mark() -> ProcessMark {
     mark_of(std::process::id())
 }
 
+/// Whether a process has this number and runs; one that ended and waits to be reaped does not.
+#[must_use]
+pub fn is_running(number: u32) -> bool {
+    match stat(number) {
+        Some(stat) => !stat.has_ended(),
+        // Somebody else's process may not be signalled, and runs.
+        None => pid(number).is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH)),
+    }
+}
+
 /// Whether that very process still runs; one that ended and waits to be reaped does not.
 #[must_use]
 pub fn is_alive(mark: &ProcessMark) -> bool {
     if mark.start == 0 {
-        // Somebody else's process may not be signalled, and runs.
-        return pid(mark.pid).is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH));
+        return is_running(mark.pid);
     }
-    mark.boot == boot() && stat(mark.pid).is_some_and(|stat| stat.start == mark.start && !matches!(stat.state, 'Z' | 'X'))
+    mark.boot == boot() && stat(mark.pid).is_some_and(|stat| stat.start == mark.start && !stat.has_ended())
 }
 
 /// Every running process that carries the mark of `step`, but for this one and its ancestors.
@@ -129,7 +145,7 @@ pub(crate) fn belonging(step: Option<&StepId>, group: Option<Pid>) -> Vec<Proces
     let mut found = Vec::new();
     for pid in pids() {
         let Some(stat) = stat(pid) else { continue };
-        if matches!(stat.state, 'Z' | 'X') || kin.contains(&pid) {
+        if stat.has_ended() || kin.contains(&pid) {
             continue;
         }
         let in_group = group.is_some_and(|group| group.as_raw_nonzero().get() == stat.group);

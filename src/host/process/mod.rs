@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use crate::host::{Error, Result};
 
 pub use capture::{Captured, MAX_LINE};
-pub use marked::{STEP_VARIABLE, end_marked, is_alive, mark_of, marked, own_mark};
+pub use marked::{STEP_VARIABLE, end_marked, is_alive, is_running, mark_of, marked, own_mark};
 pub use program::{Finished, GRACE, Heard, Invocation, KEPT, Program, Stream};
 pub use running::run;
 pub use stop::{Stop, stop_on_signals};
