@@ -19,6 +19,8 @@ use crate::model::{
     guard,
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, NoteId, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
     intent::{Intent, Settlement},
+    question::{Answer, Said, Subject},
+    task::HumanGate,
     time::{Lapse, Timestamp},
     turn::Continued,
 };
@@ -50,6 +52,17 @@ pub struct Event {
     pub prev: Digest,
     /// Whether it is the last one of its command; lines after the last `end` are not yet written whole.
     pub end: bool,
+}
+
+impl Event {
+    /// What a person answered, in the log of `session`, and to which question; nothing when it says nothing of the kind.
+    #[must_use]
+    pub fn said(&self, session: Option<SessionId>) -> Option<(QuestionId, Said)> {
+        let Fact::QuestionAnswered { question, answer, about } = &self.fact else { return None };
+        let by = self.actor.is_person().then(|| self.actor.to_string())?;
+        let answer = Answer { text: answer.clone(), by, at: self.at, session };
+        Some((question.clone(), Said { answer, about: about.clone() }))
+    }
 }
 
 /// The hash that the first event of the log `name` continues.
@@ -290,6 +303,9 @@ pub enum Fact {
         task: TaskId,
         /// Its title.
         title: String,
+        /// What a person has to rule before work on it begins.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gates: Vec<HumanGate>,
     },
     /// Somebody began to work on a task.
     #[serde(rename = "task.started")]
@@ -388,6 +404,9 @@ pub enum Fact {
         question: QuestionId,
         /// Its title.
         title: String,
+        /// The decision that its answer approves or rejects.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decides: Option<DecisionId>,
     },
     /// A person answered.
     #[serde(rename = "question.answered")]
@@ -396,6 +415,9 @@ pub enum Fact {
         question: QuestionId,
         /// The answer.
         answer: String,
+        /// What it rules on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<Subject>,
     },
     /// A note was kept.
     #[serde(rename = "note.added")]

@@ -3,7 +3,7 @@
 //!
 //! Reading the records is `host`'s; what may be done with them is said by each kind of record.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,21 @@ impl Holdings {
                 Some(question) if may_wait => held.progress = Progress::Waiting { question },
                 None if matches!(held.progress, Progress::Waiting { .. }) => held.progress = Progress::Open,
                 Some(_) | None => {}
+            }
+        }
+    }
+
+    /// Lets a decision hold only when a person approved it, where it was put to one: where a question asks about it, and where a
+    /// live log has it `awaited`, whatever became of the question's record.
+    pub fn wait_for_approval(&mut self, awaited: &BTreeSet<&DecisionId>) {
+        for decision in self.decisions.iter_mut().filter(|it| it.status == decision::Status::Accepted) {
+            let asked = self.questions.iter().filter(|it| it.decides.as_ref() == Some(&decision.id));
+            let approved = |it: &Question| {
+                it.status == question::Status::Answered
+                    && it.answer.as_ref().is_some_and(|answer| answer.text == question::APPROVE)
+            };
+            if awaited.contains(&decision.id) || asked.into_iter().any(|it| !approved(it)) {
+                decision.status = decision::Status::Proposed;
             }
         }
     }

@@ -184,6 +184,7 @@ mod tests {
             failures: 0,
             started: None,
             changed,
+            gates: vec![],
         };
         let done = Progress::Done { proof: Proof::Unproven };
         let finished = |changed| Piece::of(&task, &done, Some(&state(changed)), Some(at(10))).map(|piece| piece.finished);

@@ -42,6 +42,17 @@ pub enum QuestionKind {
     Approval,
 }
 
+impl QuestionKind {
+    /// Whether nothing but a person's own word settles it: a human gate, or a decision that waits for approval. No deadline does.
+    #[must_use]
+    pub fn needs_own_word(self) -> bool {
+        match self {
+            Self::ArchitectureReview | Self::BusinessDecision | Self::Approval => true,
+            Self::Question | Self::Blocker => false,
+        }
+    }
+}
+
 impl From<HumanGate> for QuestionKind {
     fn from(gate: HumanGate) -> Self {
         match gate {
@@ -125,6 +136,31 @@ pub struct Answer {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// The session in whose log it stands; none for the clone's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+}
+
+/// What an answer rules on. It holds for nothing else, whatever the question's record says later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Subject {
+    /// Why it is asked.
+    pub kind: QuestionKind,
+    /// The tasks that wait for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<TaskId>,
+    /// The decision that it approves or rejects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decides: Option<DecisionId>,
+}
+
+/// What a person is known to have said to a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The answer.
+    pub answer: Answer,
+    /// What it rules on; none in a log of before this was written down.
+    pub about: Option<Subject>,
 }
 
 /// A question as its record says.
@@ -183,6 +219,9 @@ pub struct Question {
     /// What a person said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// The answer that an edit of the file claims, and that no person is known to have given.
+    #[serde(skip)]
+    pub proposed: Option<String>,
 }
 
 fn version() -> u64 {
@@ -225,6 +264,7 @@ impl Question {
             session: None,
             created: Some(created),
             answer: None,
+            proposed: None,
         }
     }
 
@@ -244,13 +284,52 @@ impl Question {
         Document::new(path, self, &self.body())
     }
 
-    /// What holds at `now`: an open question whose deadline has passed and that names a default is expired.
+    /// What an answer to it rules on.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject { kind: self.kind, blocks: self.blocks.clone(), decides: self.decides.clone() }
+    }
+
+    /// Whether its record says that it is settled, so that [`Self::heard`] has to judge it.
+    #[must_use]
+    pub fn claims(&self) -> bool {
+        self.status != Status::Open
+    }
+
+    /// The question as it stands, given what a person is known to have said: anybody can write a record, so that one which says
+    /// more is open, and what it says is a proposal.
+    #[must_use]
+    pub fn heard(mut self, said: Option<Said>) -> Self {
+        let is_about = |said: &Said| match &said.about {
+            Some(about) => *about == self.subject(),
+            None => !self.kind.needs_own_word(),
+        };
+        match (self.status, said.filter(is_about)) {
+            (Status::Open, _) => {}
+            (Status::Withdrawn, _) if !self.kind.needs_own_word() => {}
+            (Status::Answered, Some(said)) => self.answer = Some(said.answer),
+            // Whether a default holds follows from the time alone.
+            (Status::Answered | Status::Expired | Status::Withdrawn, _) => {
+                let claimed = self.answer.take().map(|answer| answer.text);
+                self.proposed = Some(claimed.unwrap_or_else(|| self.status.word().to_owned()));
+                self.status = Status::Open;
+            }
+        }
+        self
+    }
+
+    /// What holds at `now`: an open question whose deadline has passed and that names a default is expired, but for one that needs
+    /// a person's own word.
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> Status {
         match self.status {
-            Status::Open if self.default.is_some() && self.deadline.is_some_and(|deadline| deadline <= now) => Status::Expired,
+            Status::Open if self.expires() && self.deadline.is_some_and(|deadline| deadline <= now) => Status::Expired,
             Status::Open | Status::Answered | Status::Expired | Status::Withdrawn => self.status,
         }
+    }
+
+    fn expires(&self) -> bool {
+        self.default.is_some() && !self.kind.needs_own_word()
     }
 
     /// The answer that holds at `now`: a person's, or the default after the deadline.
@@ -384,7 +463,7 @@ mod tests {
     }
 
     fn answer(text: &str) -> Answer {
-        Answer { text: text.into(), by: "Ada".into(), at: now() }
+        Answer { text: text.into(), by: "Ada".into(), at: now(), session: None }
     }
 
     #[test]
@@ -460,6 +539,35 @@ mod tests {
         assert_eq!((question.status_at(later), question.answer_at(later)), (Status::Expired, Some("mend it")));
         assert_eq!(Question { default: None, ..sample() }.status_at(later), Status::Open);
         assert_eq!(Question { status: Status::Withdrawn, ..sample() }.answer_at(later), None);
+    }
+
+    /// Whatever a record says, a gate has the answer that a person is known to have given to exactly that, or none.
+    #[test]
+    fn a_record_alone_approves_nothing() {
+        let task = |name: &str| vec![TaskId::new(name).expect("plain")];
+        let about = |kind, blocks| Some(Subject { kind, blocks, decides: None });
+        let said = |about| Some(Said { answer: answer("reject"), about });
+        let gates = [QuestionKind::ArchitectureReview, QuestionKind::BusinessDecision, QuestionKind::Approval];
+        for kind in gates.into_iter().chain([QuestionKind::Question, QuestionKind::Blocker]) {
+            for status in [Status::Open, Status::Answered, Status::Expired, Status::Withdrawn] {
+                let record = Question { kind, status, answer: Some(answer("drop it")), ..sample() };
+                let known = [
+                    (None, false),
+                    (said(None), !kind.needs_own_word()),
+                    (said(about(kind, task("other"))), false),
+                    (said(about(QuestionKind::Blocker, task("t1"))), kind == QuestionKind::Blocker),
+                    (said(about(kind, task("t1"))), true),
+                ];
+                for (said, holds) in known {
+                    let heard = record.clone().heard(said);
+                    let expected = if holds && status == Status::Answered { Some("reject") } else { None };
+                    assert_eq!(heard.answer_at(now()), expected, "{kind:?} {status:?}");
+                    let later = heard.answer_at(now().after(Lapse::hours(3)));
+                    assert!(later == expected || later == Some("mend it") && !kind.needs_own_word(), "{kind:?} {status:?}");
+                    assert_eq!(heard.proposed.is_some(), heard.status != status, "{kind:?} {status:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::model::{
     id::{ClientId, DecisionId, Digest, GateName, Oid, QuestionId, TaskId, slug},
     intent::{Intent, Settlement},
     plan::progress::Progress as Headway,
+    question::{APPROVE, Said},
     quote,
     refusal::Refusal,
     time::{Lapse, Timestamp},
@@ -67,6 +68,10 @@ pub struct State {
     pub decisions: Newest<Named<DecisionId>>,
     /// Questions asked.
     pub questions: Newest<Named<QuestionId>>,
+    /// What persons said, by question.
+    pub said: BTreeMap<QuestionId, Said>,
+    /// Decisions that were put to a person who has not approved them.
+    pub awaited: BTreeMap<DecisionId, QuestionId>,
     /// Questions answered.
     pub answers: u64,
     /// Checkpoints with a tag.
@@ -139,6 +144,8 @@ impl State {
             workers: BTreeMap::new(),
             decisions: Newest::default(),
             questions: Newest::default(),
+            said: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             answers: 0,
             checkpoints: Newest::default(),
             snapshots: Newest::default(),
@@ -213,7 +220,7 @@ impl State {
     }
 
     fn task(&mut self, task: &TaskId, at: Timestamp, stage: TaskStage) -> &mut TaskState {
-        let untouched = TaskState { stage: TaskStage::Open, failures: 0, started: None, changed: at };
+        let untouched = TaskState { stage: TaskStage::Open, failures: 0, started: None, changed: at, gates: Vec::new() };
         let known = self.tasks.entry(task.clone()).or_insert(untouched);
         known.stage = stage;
         known.changed = at;
@@ -338,8 +345,8 @@ impl State {
                     None => self.ahead.clear(),
                 }
             }
-            Fact::TaskAdded { task, .. } => {
-                self.task(task, at, TaskStage::Open);
+            Fact::TaskAdded { task, gates, .. } => {
+                self.task(task, at, TaskStage::Open).gates.clone_from(gates);
             }
             Fact::TaskStarted { task, step } => {
                 let state = self.task(task, at, TaskStage::Started { step: step.clone() });
@@ -366,10 +373,21 @@ impl State {
             Fact::DecisionRecorded { decision, title } => {
                 self.decisions.push(Named { id: decision.clone(), title: title.clone(), at });
             }
-            Fact::QuestionAsked { question, title } => {
+            Fact::QuestionAsked { question, title, decides } => {
                 self.questions.push(Named { id: question.clone(), title: title.clone(), at });
+                if let Some(decision) = decides {
+                    self.awaited.insert(decision.clone(), question.clone());
+                }
             }
-            Fact::QuestionAnswered { .. } => self.answers += 1,
+            Fact::QuestionAnswered { .. } => {
+                self.answers += 1;
+                if let Some((question, said)) = event.said(self.session.as_ref().map(|session| session.id.clone())) {
+                    if said.answer.text == APPROVE {
+                        self.awaited.retain(|_, asked| *asked != question);
+                    }
+                    self.said.insert(question, said);
+                }
+            }
             Fact::ClientTold { client, .. } => {
                 if let Some(client) = client {
                     self.heard.insert(client.clone(), self.runs_ended);

@@ -195,7 +195,7 @@ impl Tally {
                 self.back.push((event.at, Back::Parked { task, why, reference }));
             }
             Fact::DecisionRecorded { decision, .. } => self.decisions.push(decision.clone()),
-            Fact::QuestionAnswered { question, answer } => {
+            Fact::QuestionAnswered { question, answer, .. } => {
                 self.answers.push((question.clone(), answer.clone(), event.actor.clone()));
             }
             Fact::IntentSettled { intent, outcome: Settlement::Done { commit } } => match intents.get(intent) {

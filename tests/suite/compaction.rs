@@ -107,7 +107,7 @@ fn carry_out(story: &mut Story, number: usize, one: &Happens) -> Vec<(&'static s
             let question = Question::new(id.clone(), QuestionKind::Question, title.clone(), Vec::new(), story.now());
             let path = format!(".claude/questions/{id}.md");
             let content = question.document(&path).expect("plain").to_string();
-            story.writes(&path, &content, Fact::QuestionAsked { question: id.clone(), title: title.clone() });
+            story.writes(&path, &content, Fact::QuestionAsked { question: id.clone(), title: title.clone(), decides: None });
             vec![("questions/all", id.to_string())]
         }
         Happens::Note(text, key) => {

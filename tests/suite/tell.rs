@@ -102,7 +102,7 @@ impl Story {
     pub(crate) fn adds_task(&mut self, task: &Task) -> Vec<String> {
         let path = format!(".claude/tasks/{}.md", task.id);
         let content = task.document(&path).expect("plain").to_string();
-        self.writes(&path, &content, Fact::TaskAdded { task: task.id.clone(), title: task.title.clone() })
+        self.writes(&path, &content, Fact::TaskAdded { task: task.id.clone(), title: task.title.clone(), gates: vec![] })
     }
 
     pub(crate) fn session(&self) -> SessionId {
@@ -169,7 +169,7 @@ impl Story {
         };
         let path = format!(".claude/questions/{id}.md");
         let content = question.document(&path).expect("plain").to_string();
-        story.writes(&path, &content, Fact::QuestionAsked { question: id.clone(), title: question.title.clone() });
+        story.writes(&path, &content, Fact::QuestionAsked { question: id.clone(), title: question.title.clone(), decides: None });
         story.happens(&[Fact::TaskWaiting { task: lexer, question: id }]);
         let note = Note::new(
             autonomy::model::id::NoteId::new("20261120_180000-n1").expect("plain"),

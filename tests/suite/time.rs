@@ -269,7 +269,7 @@ fn tasks_whose_proof_was_undone_are_open_again_until_that_is_undone() {
     sandbox.autonomy(["checkpoint", "start"]).ok();
     sandbox.write("file", "work\n");
     let done = Fact::TaskDone { task: task.clone(), tree: Some(tree), uncommitted: Vec::new() };
-    happened(&sandbox, None, &[Fact::TaskAdded { task: task.clone(), title: "Work".into() }, done]);
+    happened(&sandbox, None, &[Fact::TaskAdded { task: task.clone(), title: "Work".into(), gates: vec![] }, done]);
     let back = sandbox.autonomy(["rollback", "--last", "--yes", "--json"]).ok().json();
     assert_eq!(back["carried_out"]["reopened"], serde_json::json!([task]), "{back}");
     let record = || sandbox.read(format!(".claude/tasks/{task}.md"));

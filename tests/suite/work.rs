@@ -6,6 +6,7 @@ use autonomy::model::id::Digest;
 
 use crate::sandbox::{Output, Sandbox};
 
+mod approval;
 mod judge;
 mod list;
 mod memory;

@@ -8,6 +8,7 @@ use crate::{
         store::{
             overview::Overview,
             record::{self, Stored},
+            said::Answers,
         },
         workspace::Workspace,
     },
@@ -34,16 +35,23 @@ pub const ALL: &[RecordKind] = &[RecordKind::Task, RecordKind::Decision, RecordK
 /// Fails when a folder or git cannot be read.
 pub fn read(workspace: &Workspace, overview: &Overview, wanted: &[RecordKind]) -> Result<(Holdings, Vec<Refusal>)> {
     let (mut holdings, mut unreadable) = (Holdings::default(), Vec::new());
+    let mut answers = Answers::new(workspace, overview);
     for kind in wanted {
         let Some(folder) = kind.folder() else { continue };
         for stored in record::list(workspace, overview, folder)? {
             if let Err(refusal) = take(&mut holdings, overview, *kind, &stored) {
                 unreadable.push(refusal);
+            } else if *kind == RecordKind::Question
+                && let Some(question) = holdings.questions.pop()
+            {
+                holdings.questions.push(answers.hear(question, &stored.bytes)?);
             }
         }
     }
     if wanted.contains(&RecordKind::Question) {
         holdings.wait_for_answers(workspace.clock().now());
+        let awaited = overview.logs.iter().flat_map(|known| known.state.awaited.keys());
+        holdings.wait_for_approval(&awaited.collect());
     }
     Ok((holdings, unreadable))
 }

@@ -23,6 +23,7 @@ pub mod record;
 pub mod retention;
 pub mod retire;
 pub mod rollbacks;
+pub mod said;
 pub mod sealed;
 pub mod settle;
 pub mod snapshots;

@@ -17,6 +17,7 @@ use crate::model::{
     event::{Continues, SessionOutcome, Verdict},
     figure::Figure,
     id::{CheckpointName, ClientId, Digest, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
+    task::HumanGate,
     time::{Lapse, Timestamp},
 };
 
@@ -114,6 +115,8 @@ pub struct TaskState {
     pub started: Option<Timestamp>,
     /// When its stage last changed.
     pub changed: Timestamp,
+    /// What a person has to rule before work on it begins, as it was when it was added.
+    pub gates: Vec<HumanGate>,
 }
 
 /// Where a task stands by what happened.

@@ -203,7 +203,13 @@ mod tests {
     }
 
     fn state(stage: TaskStage) -> TaskState {
-        TaskState { stage, failures: 0, started: None, changed: Timestamp::from_millisecond(0).expect("in range") }
+        TaskState {
+            stage,
+            failures: 0,
+            started: None,
+            changed: Timestamp::from_millisecond(0).expect("in range"),
+            gates: Vec::new(),
+        }
     }
 
     #[test]

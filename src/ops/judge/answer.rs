@@ -62,7 +62,12 @@ pub fn answer(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let question = board.question(&request.question)?.clone();
     let text = question.choose(&request.text)?;
     let stored = board.stored(workspace, RecordKind::Question, question.id.as_str())?;
-    let given = Answer { text: text.clone(), by: transaction.actor().to_string(), at: transaction.at() };
+    let given = Answer {
+        text: text.clone(),
+        by: transaction.actor().to_string(),
+        at: transaction.at(),
+        session: transaction.session().cloned(),
+    };
     let mut document = question.answered(&stored.document()?, transaction.actor(), &given)?;
     if let Some(why) = request.why.as_deref().filter(|why| !why.trim().is_empty()) {
         document = document.with_addition(question::ANSWER, why)?;
@@ -73,7 +78,7 @@ pub fn answer(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     ]);
     let mut facts = vec![
         record::changed_to(&transaction, &stored, document.text(), set)?,
-        Fact::QuestionAnswered { question: question.id.clone(), answer: text.clone() },
+        Fact::QuestionAnswered { question: question.id.clone(), answer: text.clone(), about: Some(question.subject()) },
     ];
     facts.extend(settling(&transaction, &board, &question, &text)?);
     let waiting = waiting(&board, &question.id);
@@ -91,10 +96,11 @@ fn settling(transaction: &Transaction<'_>, board: &Board, question: &Question, a
     let stored = board.stored(transaction.workspace(), RecordKind::Decision, decides.as_str())?;
     let document = stored.document()?;
     let decision = Decision::read(decides.clone(), &document)?;
-    if decision.status != decision::Status::Proposed {
-        // Somebody settled it by hand in the meantime; what stands there is right.
+    if decision.status == decision::Status::Superseded {
         return Ok(None);
     }
+    // While the question is open nobody has settled it, whatever an edit of the record says.
+    let decision = Decision { status: decision::Status::Proposed, ..decision };
     let settled = decision.settled(&document, transaction.actor(), status)?;
     let set = BTreeMap::from([
         ("status".to_owned(), serde_json::json!(status)),

@@ -141,7 +141,11 @@ pub(super) fn pose(
     };
     let path = RecordKind::Question.path(question.id.as_str());
     facts.push(record::written(transaction, &path, question.document(&path)?.text())?);
-    facts.push(Fact::QuestionAsked { question: question.id.clone(), title: question.title.clone() });
+    facts.push(Fact::QuestionAsked {
+        question: question.id.clone(),
+        title: question.title.clone(),
+        decides: question.decides.clone(),
+    });
     facts.extend(question.blocks.iter().map(|task| Fact::TaskWaiting { task: task.clone(), question: question.id.clone() }));
     transaction.append_facts(&facts)?;
     drop(lock);

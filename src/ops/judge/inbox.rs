@@ -39,6 +39,8 @@ pub struct Row {
     pub standing: Status,
     /// The answer that holds now.
     pub holds: Option<String>,
+    /// What an edit of its file says was answered, and no person is known to have said; it holds once a person answers.
+    pub proposed: Option<String>,
 }
 
 /// The questions, most urgent first.
@@ -71,6 +73,7 @@ pub fn inbox(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let row = |question: &Question| Row {
         standing: question.status_at(now),
         holds: question.answer_at(now).map(str::to_owned),
+        proposed: question.proposed.clone(),
         question: question.clone(),
     };
     Ok(Outcome { questions: chosen.into_iter().map(row).collect() })

@@ -182,7 +182,9 @@ fn said(workspace: &Workspace, call: &Digest) -> Result<Option<(QuestionId, Stri
     };
     let questions: Vec<QuestionId> = events.iter().filter_map(|event| about(&event.fact)).collect();
     let answer = |fact: &Fact| match fact {
-        Fact::QuestionAnswered { question, answer } if questions.contains(question) => Some((question.clone(), answer.clone())),
+        Fact::QuestionAnswered { question, answer, .. } if questions.contains(question) => {
+            Some((question.clone(), answer.clone()))
+        }
         _ => None,
     };
     let said = events.iter().filter(|event| event.actor.is_person());

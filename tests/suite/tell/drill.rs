@@ -174,7 +174,7 @@ impl MadeUp {
         let kind = TaskKind::Task;
         let task = Task { priority, criteria, description, kind, ..Task::new(id.clone(), title.clone(), self.now) };
         self.holdings.tasks.push(HeldTask::new(task, None));
-        self.happens(Fact::TaskAdded { task: id.clone(), title });
+        self.happens(Fact::TaskAdded { task: id.clone(), title, gates: vec![] });
         id
     }
 
@@ -201,12 +201,12 @@ impl MadeUp {
             default,
             ..Question::new(id.clone(), QuestionKind::Question, title.clone(), Vec::new(), self.now)
         };
-        self.happens(Fact::QuestionAsked { question: id.clone(), title });
+        self.happens(Fact::QuestionAsked { question: id.clone(), title, decides: None });
         if !open {
             let text = self.dice.words(2, 6);
             question.status = question::Status::Answered;
-            question.answer = Some(Answer { text: text.clone(), by: "Ada".into(), at: self.now });
-            self.happens(Fact::QuestionAnswered { question: id, answer: text });
+            question.answer = Some(Answer { text: text.clone(), by: "Ada".into(), at: self.now, session: None });
+            self.happens(Fact::QuestionAnswered { question: id, answer: text, about: None });
         }
         self.holdings.questions.push(question);
     }

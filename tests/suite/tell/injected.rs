@@ -86,7 +86,7 @@ fn put(story: &mut Story, number: usize, text: &str) {
     };
     let path = format!(".claude/questions/{asked}.md");
     let content = question.document(&path).expect("plain").to_string();
-    story.writes(&path, &content, Fact::QuestionAsked { question: asked, title: question.title.clone() });
+    story.writes(&path, &content, Fact::QuestionAsked { question: asked, title: question.title.clone(), decides: None });
     let id = DecisionId::new(format!("20261120_180000-injected-{number}")).expect("plain");
     let decision = Decision {
         choice: Some(text.to_owned()),

@@ -49,6 +49,9 @@ fn short(screen: &mut Screen, row: &Row) {
     if let Some(holds) = &row.holds {
         screen.data(format!("    {}: {holds}", row.standing.word()));
     }
+    if let Some(proposed) = &row.proposed {
+        screen.data(format!("    an edit of its file says: {proposed}; nothing holds until a person answers"));
+    }
     for task in &question.blocks {
         screen.data(format!("    waits: {task}"));
     }

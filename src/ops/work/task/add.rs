@@ -113,5 +113,5 @@ pub fn add(workspace: &Workspace, request: &Request) -> Result<Outcome> {
 pub(in crate::ops) fn facts(transaction: &Transaction<'_>, task: &Task) -> Result<[Fact; 2]> {
     let path = RecordKind::Task.path(task.id.as_str());
     let written = record::written(transaction, &path, task.document(&path)?.text())?;
-    Ok([written, Fact::TaskAdded { task: task.id.clone(), title: task.title.clone() }])
+    Ok([written, Fact::TaskAdded { task: task.id.clone(), title: task.title.clone(), gates: task.gates.clone() }])
 }

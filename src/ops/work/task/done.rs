@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     host::{
-        Result,
+        Error, Result,
         process::{Stop, stop_on_signals},
         store::{lock::CloneLock, record, snapshots::Prepared},
         transaction::Transaction,
@@ -33,6 +33,7 @@ use crate::{
                 Moved, Request, Step, carry_out, commit_for_person,
                 proof::{Evidence, Tested, is_without_gates, known, test},
                 refuse_before,
+                start::ask_first,
             },
         },
     },
@@ -96,8 +97,15 @@ pub fn reach(transaction: &mut Transaction<'_>, id: &TaskId, stop: &Stop, tell: 
 }
 
 fn finish(transaction: &mut Transaction<'_>, id: &TaskId) -> Result<Moved> {
-    let mut reached = Vec::new();
+    let (mut reached, mut stopped) = (Vec::new(), None);
     let moved = carry_out(transaction, id.as_str(), Move::Finish, |transaction, lock, board, held| {
+        // Work that nobody was to begin is not done either, unless a person says so.
+        if !transaction.actor().is_person()
+            && let Some((facts, refusal)) = ask_first(transaction, board, held, transaction.at())?
+        {
+            stopped = Some(refusal);
+            return Ok(Step { facts, taken: None });
+        }
         let (facts, mut milestones) = facts(transaction, board, held, &known(transaction, &held.task)?)?;
         if held.task.kind == TaskKind::Milestone {
             milestones.insert(0, held.task.id.clone());
@@ -107,7 +115,7 @@ fn finish(transaction: &mut Transaction<'_>, id: &TaskId) -> Result<Moved> {
         // A run that lands this task takes a checkpoint of its own after: by this one it does not count as landed.
         Ok(Step { facts: taken.iter().map(|taken| taken.fact.clone()).chain(facts).collect(), taken })
     })?;
-    Ok(Moved { reached, ..moved })
+    stopped.map_or(Ok(Moved { reached, ..moved }), |refusal| Err(Error::Refused(refusal)))
 }
 
 /// The checkpoint of a task that is being finished, and of the milestones that are reached by that. The task is done without

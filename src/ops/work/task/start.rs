@@ -1,7 +1,12 @@
 //! `task start`: begin to work on a task. What a person has to rule first becomes a question, and the task waits for it.
 
 use crate::{
-    host::{Error, Result, store::record, transaction::Transaction, workspace::Workspace},
+    host::{
+        Error, Result,
+        store::{record, said},
+        transaction::Transaction,
+        workspace::Workspace,
+    },
     model::{
         event::Fact,
         holdings::HeldTask,
@@ -62,19 +67,19 @@ pub fn ask_first(
     let task = &held.task;
     let mut facts = Vec::new();
     let mut waits: Vec<QuestionId> = Vec::new();
-    for gate in &task.gates {
-        let kind = QuestionKind::from(*gate);
+    for gate in said::gates(transaction.workspace(), &board.overview, task)? {
+        let kind = QuestionKind::from(gate);
         let asked = board.holdings.questions.iter().filter(|it| it.kind == kind && it.blocks.contains(&task.id));
         let Some(question) = asked.max_by_key(|it| it.created) else {
-            let question = question(transaction, held, *gate, now)?;
+            let question = question(transaction, held, gate, now)?;
             let path = RecordKind::Question.path(question.id.as_str());
             facts.push(record::written(transaction, &path, question.document(&path)?.text())?);
-            facts.push(Fact::QuestionAsked { question: question.id.clone(), title: question.title.clone() });
+            facts.push(Fact::QuestionAsked { question: question.id.clone(), title: question.title.clone(), decides: None });
             waits.push(question.id);
             continue;
         };
         match (question.status_at(now), question.answer_at(now)) {
-            (Status::Open, _) => waits.push(question.id.clone()),
+            (Status::Open | Status::Expired, _) => waits.push(question.id.clone()),
             (_, Some(APPROVE)) => {}
             (status, answer) => {
                 let said = answer.unwrap_or_else(|| status.word());
