@@ -10,7 +10,7 @@ pub(crate) const HEADINGS: &[(Room, &str, &[&str])] = &[
     (Room::Session, "Sessions", &["session", "run", "watch", "stop", "commit", "compact", "hook"]),
     (Room::Work, "Work", &["task", "focus", "progress", "note", "memory", "next"]),
     (Room::Time, "Back in time", &["checkpoint", "rollback"]),
-    (Room::Judge, "Decide", &["decide", "authority", "ask", "inbox", "answer", "gate", "guard"]),
+    (Room::Judge, "Decide", &["decide", "decision", "authority", "ask", "inbox", "answer", "gate", "guard"]),
     (Room::Tell, "Look", &["status", "statusline", "report", "context"]),
 ];
 

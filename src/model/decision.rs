@@ -299,6 +299,47 @@ pub struct DecisionOption {
     pub risk: Option<Risk>,
 }
 
+/// How something that was decided turned out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Label {
+    /// It did what it was for.
+    Success,
+    /// It did not.
+    Failure,
+    /// In part.
+    Mixed,
+}
+
+impl Label {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Mixed];
+
+    /// The word on disk.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
+/// What somebody says about how a decision turned out. What an agent says of its own decision is told apart by `by`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TurnedOut {
+    /// In a word.
+    pub label: Label,
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// Who says so.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A decision as its record says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
@@ -367,6 +408,9 @@ pub struct Decision {
     /// The decision that holds in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<DecisionId>,
+    /// How it turned out, the oldest word first; the last one holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<TurnedOut>,
     /// When it was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,
@@ -407,6 +451,7 @@ impl Decision {
             paths: Vec::new(),
             reopen_if: None,
             superseded_by: None,
+            outcomes: Vec::new(),
             created: Some(created),
         }
     }
@@ -435,6 +480,37 @@ impl Decision {
         by.must_be_person("approving a decision")?;
         self.status.may_become(status)?;
         document.set("status", &status)?.set("settled_by", by)
+    }
+
+    /// The record with one more word about how it turned out, in the front matter and for people in the body.
+    ///
+    /// # Errors
+    /// Refuses a decision that does not hold and never did, and files of a newer version.
+    pub fn told(&self, document: &Document, turned_out: &TurnedOut) -> Result<Document, Refusal> {
+        match self.status {
+            Status::Accepted | Status::Superseded => {}
+            Status::Proposed | Status::Rejected => {
+                return Err(Refusal::no(format!(
+                    "cannot say how the decision {} turned out: it is {}, so nothing came of it",
+                    self.id,
+                    self.status.word()
+                ))
+                .hint("`autonomy decision list --status accepted` shows those that hold"));
+            }
+        }
+        let outcomes: Vec<&TurnedOut> = self.outcomes.iter().chain([turned_out]).collect();
+        let words = turned_out.words.as_ref().map_or(String::new(), |words| format!(": {}", markdown::one_line(words)));
+        let line = format!("- {}{words} ({}, {}Z)", turned_out.label.word(), turned_out.by, turned_out.at.minute());
+        document.set("outcomes", &outcomes)?.with_addition("How it turned out", &line)
+    }
+
+    /// Whether it is about `path`: names it, a folder above it, or something below it.
+    #[must_use]
+    pub fn concerns(&self, path: &str) -> bool {
+        let path = path.trim_matches('/');
+        let below =
+            |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.paths.iter().map(|known| known.trim_matches('/')).any(|known| below(path, known) || below(known, path))
     }
 
     /// What is missing or does not fit, as the key it is about and words: at least one option and a reason from medium risk
@@ -623,6 +699,37 @@ mod tests {
         assert!(low.faults().is_empty());
         let stray = Decision { choice: Some("three".into()), ..sample() };
         assert_eq!(stray.faults()[0].1, "`three` was chosen and is none of the options");
+    }
+
+    #[test]
+    fn how_it_turned_out_is_told_more_than_once() {
+        let document = sample().document("a.md").expect("plain");
+        let at = Timestamp::from_millisecond(1_795_284_000_000).expect("in range");
+        let good = TurnedOut { label: Label::Success, words: None, by: Actor::Autonomy, at };
+        let person = Actor::Person { name: Some("Ada".into()) };
+        let bad = TurnedOut { label: Label::Failure, words: Some("slow on\nlarge files".into()), by: person, at };
+        let once = sample().told(&document, &good).expect("it holds");
+        let decision = Decision::read(sample().id, &once).expect("ours");
+        let twice = decision.told(&once, &bad).expect("it holds");
+        assert_eq!(Decision::read(sample().id, &twice).expect("ours").outcomes, [good.clone(), bad]);
+        insta::assert_snapshot!(twice.section("How it turned out").expect("made").1.trim(), @r"
+        - success (autonomy, 2026-11-21 18:00Z)
+        - failure: slow on large files (Ada, 2026-11-21 18:00Z)
+        ");
+        assert!(twice.body().starts_with(document.body().trim_end()), "what stood there stands there");
+        let proposed = Decision { status: Status::Proposed, ..sample() };
+        assert!(proposed.told(&document, &good).is_err());
+    }
+
+    #[test]
+    fn a_decision_concerns_its_paths_and_what_lies_around_them() {
+        let decision = Decision { paths: vec!["src/parse.rs".into(), "docs/".into()], ..sample() };
+        for path in ["src/parse.rs", "src", "src/", "docs", "docs/a/b.md"] {
+            assert!(decision.concerns(path), "{path}");
+        }
+        for path in ["src/parse.rs.bak", "src/pars", "doc", "sr"] {
+            assert!(!decision.concerns(path), "{path}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::model::{
     change::Change,
     checkpoint::CheckpointKind,
     compaction::{Cause, Measure},
+    decision::Label,
     figure::Figure,
     guard,
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, NoteId, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
@@ -396,6 +397,17 @@ pub enum Fact {
         decision: DecisionId,
         /// Its title.
         title: String,
+    },
+    /// Somebody said how a decision turned out.
+    #[serde(rename = "decision.outcome")]
+    DecisionOutcome {
+        /// Which.
+        decision: DecisionId,
+        /// In a word.
+        label: Label,
+        /// In words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
     },
     /// A question was asked.
     #[serde(rename = "question.asked")]

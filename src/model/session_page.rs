@@ -114,7 +114,7 @@ impl SessionPage {
             | Fact::TaskDone { .. }
             | Fact::TaskReopened { .. }
             | Fact::TaskCancelled { .. } => matches!(self, Self::Focus | Self::Next | Self::Blockers | Self::Summary),
-            Fact::DecisionRecorded { .. } => matches!(self, Self::Decisions | Self::Summary),
+            Fact::DecisionRecorded { .. } | Fact::DecisionOutcome { .. } => matches!(self, Self::Decisions | Self::Summary),
             Fact::QuestionAsked { .. } | Fact::QuestionAnswered { .. } => matches!(self, Self::Blockers | Self::Summary),
             Fact::CheckpointMade { name, .. } => self == Self::Summary && name.is_some(),
             Fact::IntentSettled { .. } | Fact::GateRan { .. } | Fact::RunStarted { .. } | Fact::RunEnded { .. } => {

@@ -393,7 +393,11 @@ impl State {
                     self.heard.insert(client.clone(), self.runs_ended);
                 }
             }
-            Fact::NoteAdded { .. } | Fact::ChangeSeen { .. } | Fact::ToolHeld { .. } | Fact::HookFailed { .. } => {}
+            Fact::DecisionOutcome { .. }
+            | Fact::NoteAdded { .. }
+            | Fact::ChangeSeen { .. }
+            | Fact::ToolHeld { .. }
+            | Fact::HookFailed { .. } => {}
             Fact::CheckpointMade { name, reference, object, commit, tree: _, evidence, reason, summary, task } => {
                 let taken = Taken {
                     seq,

@@ -169,6 +169,9 @@ pub const VERBS: &[Verb] = verbs! {
     "authority show": Judge, Read, Anyone, judge::authority::show;
     "authority test": Judge, Read, Anyone, judge::authority::test;
     "decide": Judge, Write, Anyone, judge::decide::decide;
+    "decision list": Judge, Read, Anyone, judge::decision::list;
+    "decision show": Judge, Read, Anyone, judge::decision::show;
+    "decision outcome": Judge, Write, Anyone, judge::decision::outcome;
     "ask": Judge, Write, Anyone, judge::ask::ask;
     "inbox": Judge, Read, Anyone, judge::inbox::inbox;
     "answer": Judge, Write, Person, judge::answer::answer;

@@ -91,6 +91,9 @@ enum Command {
     Next(work::next::Next),
     /// Record a decision
     Decide(judge::decide::Decide),
+    /// Decisions that were recorded: list, show, say how one turned out
+    #[command(subcommand)]
+    Decision(judge::decision::Decision),
     /// Who may take which decision, and by which rule
     #[command(subcommand)]
     Authority(judge::authority::Authority),
@@ -143,6 +146,7 @@ impl Command {
             Self::Memory(command) => command.run(context),
             Self::Next(command) => command.run(context),
             Self::Decide(command) => command.run(context),
+            Self::Decision(command) => command.run(context),
             Self::Authority(command) => command.run(context),
             Self::Ask(command) => command.run(context),
             Self::Inbox(command) => command.run(context),

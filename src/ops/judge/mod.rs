@@ -4,6 +4,7 @@ pub mod answer;
 pub mod ask;
 pub mod authority;
 pub mod decide;
+pub mod decision;
 pub mod gate;
 pub mod guard;
 pub mod inbox;

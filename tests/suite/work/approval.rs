@@ -129,6 +129,8 @@ fn a_decision_that_waits_for_a_person_is_not_taken_by_an_edit() {
     sandbox.autonomy(["decide", "Use one parser", "--option", "one", "--choose", "one"]).ok();
     let briefing = || sandbox.autonomy(["context", "brief"]).ok().stdout;
     let told = briefing();
+    let listed = sandbox.autonomy(["decision", "list", "--status", "accepted"]).ok().stdout;
+    assert!(listed.contains("Use one parser") && !listed.contains("Break the public interface"), "{listed}");
     assert!(told.contains("- Use one parser: one") && !told.contains("- Break the public interface: now"), "{told}");
     edit(&sandbox, &format!(".claude/questions/{question}.md"), &[(&format!("decides: {decision}"), "urgency: P3")]);
     assert!(!briefing().contains("- Break the public interface: now"), "the question asks about nothing any more");

@@ -105,6 +105,13 @@ fn a_decision_of_some_risk_names_options_and_a_reason() {
 
     Risk medium, reversible, decided by Test Person.
     ");
+    let listed = sandbox.autonomy(["decision", "list", "--risk", "medium", "--path", "src"]).ok().stdout;
+    assert_eq!(listed, format!("accepted  medium  {}  Use one parser\n", said.stdout.trim()));
+    assert_eq!(sandbox.autonomy(["decision", "list", "--status", "rejected"]).ok().stdout, "");
+    sandbox.autonomy(["decision", "outcome", "parser", "failure", "--because", "twice as slow"]).ok();
+    let shown = sandbox.autonomy(["decision", "show", "parser"]).ok().stdout;
+    assert!(shown.ends_with("- failure: twice as slow (Test Person, 2026-11-20 18:00Z)\n"), "{shown}");
+    assert!(sandbox.autonomy(["decision", "show", "lexer"]).ended(2).stderr.contains("autonomy decision list"));
     assert!(sandbox.autonomy(["decide", "X", "--pro", "none=x"]).ended(2).stderr.contains("names no option"));
 }
 
