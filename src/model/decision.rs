@@ -11,6 +11,7 @@ use crate::model::{
     document::{Document, RECORD_VERSION},
     id::{DecisionId, SessionId, TaskId},
     markdown,
+    outcome::Label,
     refusal::Refusal,
     task::lint::Problem,
     time::Timestamp,
@@ -297,33 +298,6 @@ pub struct DecisionOption {
     /// How much can go wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<Risk>,
-}
-
-/// How something that was decided turned out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Label {
-    /// It did what it was for.
-    Success,
-    /// It did not.
-    Failure,
-    /// In part.
-    Mixed,
-}
-
-impl Label {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Mixed];
-
-    /// The word on disk.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Mixed => "mixed",
-        }
-    }
 }
 
 /// What somebody says about how a decision turned out. What an agent says of its own decision is told apart by `by`.

@@ -34,6 +34,7 @@ pub mod manifest;
 pub mod markdown;
 pub mod memory;
 pub mod merge;
+pub mod outcome;
 pub mod own_skill;
 pub mod page;
 pub mod place;

@@ -17,9 +17,10 @@ use crate::{
         workspace::Workspace,
     },
     model::{
-        decision::{ChangeKind, Decision, Label, Risk, Status, TurnedOut},
+        decision::{ChangeKind, Decision, Risk, Status, TurnedOut},
         event::Fact,
         id::{Candidate, DecisionId, SessionId, resolve},
+        outcome::Label,
         record::RecordKind,
         refusal::Refusal,
     },

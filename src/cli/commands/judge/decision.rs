@@ -12,8 +12,9 @@ use crate::{
     },
     host::Result,
     model::{
-        decision::{ChangeKind, Label, Status},
+        decision::{ChangeKind, Status},
         id::SessionId,
+        outcome::Label,
         quote::counted,
     },
     ops::judge::decision,
