@@ -16,6 +16,7 @@ pub mod client_plugin;
 pub mod client_settings;
 pub mod compaction;
 pub mod comparison;
+pub mod confidence;
 pub mod conversion;
 pub mod decision;
 pub mod document;

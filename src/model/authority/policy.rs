@@ -11,6 +11,7 @@ use crate::model::{
         limits::limits,
         ruling::{Judged, Step},
     },
+    confidence::{Caution, Weight},
     decision::{ChangeKind, Risk, Ruling, Topic},
     expression::Expression,
     id::{self, AgentName},
@@ -68,6 +69,8 @@ struct File {
     version: u64,
     #[serde(default)]
     preset: Preset,
+    #[serde(default)]
+    confidence: Caution,
     #[serde(default)]
     matrix: Vec<Spanned<RowText>>,
     #[serde(default)]
@@ -169,6 +172,8 @@ pub struct Rule {
 pub struct Policy {
     /// The preset that it rests on.
     pub preset: Preset,
+    /// When an agent is too little sure to act alone.
+    pub caution: Caution,
     /// The table, the project's own rows first.
     pub rows: Vec<Row>,
     /// The rules, the project's own first.
@@ -184,6 +189,7 @@ impl Policy {
     pub fn read(own: Option<&str>, shipped: impl Fn(Preset) -> &'static str) -> Result<Self, Refusal> {
         let own = own.map(|text| file(FILE, text)).transpose()?;
         let preset = own.as_ref().map(|file| file.preset).unwrap_or_default();
+        let caution = own.as_ref().map(|file| file.confidence).unwrap_or_default();
         let base = file(preset.template(), shipped(preset))?;
         let (mut rows, mut rules, mut without) = (Vec::new(), Vec::new(), BTreeSet::new());
         if let Some(own) = own {
@@ -205,7 +211,7 @@ impl Policy {
                 return Err(refusal.hint("`without:` leaves a rule of the preset out; then yours takes its place"));
             }
         }
-        Ok(Self { preset, rows, rules })
+        Ok(Self { preset, caution, rows, rules })
     }
 
     /// Rules on `case`; `roster` says what its agent may do at most.
@@ -238,10 +244,22 @@ impl Policy {
                 risk: None,
             })
         });
-        let steps: Vec<Step> = held.into_iter().chain(by_agent).chain(by_row).collect();
+        let mut steps: Vec<Step> = held.into_iter().chain(by_agent).chain(by_row).collect();
         // A table without a row for everything else leaves the rest to a person.
         let ruling = steps.iter().filter_map(|step| step.demands).max().filter(|_| row.is_some()).unwrap_or(Ruling::Person);
-        Judged { ruling, risk, steps }
+        // Of what waits for somebody anyway nothing more is asked.
+        let doubt = Weight::of(case, risk, ruling).asks(self.caution, None).filter(|_| ruling.is_free());
+        let Some(doubt) = doubt else {
+            return Judged { ruling, risk, steps };
+        };
+        steps.push(Step {
+            what: format!("confidence: {doubt}"),
+            file: FILE.to_owned(),
+            line: None,
+            demands: Some(Ruling::Person),
+            risk: None,
+        });
+        Judged { ruling: Ruling::Person, risk, steps }
     }
 
     /// The rules that hold at `risk`; one that cannot be computed holds, and demands a person.

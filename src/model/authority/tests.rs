@@ -1,6 +1,7 @@
 //! The figures of the requirements, and what holds for every ruling.
 
 use proptest::prelude::*;
+use serde::Deserialize;
 
 use super::{
     case::Case,
@@ -10,6 +11,7 @@ use crate::model::{
     decision::{ChangeKind, Reversibility, Risk, Ruling, Topic},
     id::AgentName,
     roster::Roster,
+    yaml,
 };
 
 const AUTONOMOUS: &str = "version: 1\npreset: autonomous\n";
@@ -203,6 +205,74 @@ fn a_rule_that_cannot_be_computed_demands_a_person() {
     let judged = policy.judge(&of_kind(ChangeKind::Tests, Risk::Low), None);
     assert_eq!(judged.ruling, Ruling::Person);
     assert!(judged.decisive().expect("one").what.starts_with("rule `odd`, which cannot be computed: "), "{judged:?}");
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenarios {
+    #[serde(rename = "version")]
+    _version: u64,
+    scenarios: Vec<Scenario>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenario {
+    from: Option<String>,
+    name: String,
+    case: Case,
+    person: bool,
+    #[serde(rename = "why")]
+    _why: String,
+}
+
+/// Of the scenarios: how many wait for a person, of those how many have to, how many for an architect, and what a person had
+/// to see and does not.
+fn measured(own: &str, scenarios: &[Scenario]) -> (usize, usize, usize, Vec<String>) {
+    let policy = policy(own);
+    let rulings: Vec<(Ruling, &Scenario)> = scenarios.iter().map(|it| (policy.judge(&it.case, None).ruling, it)).collect();
+    let asked = rulings.iter().filter(|(ruling, _)| *ruling >= Ruling::Person).count();
+    let rightly = rulings.iter().filter(|(ruling, it)| *ruling >= Ruling::Person && it.person).count();
+    let architect = rulings.iter().filter(|(ruling, _)| *ruling == Ruling::Architect).count();
+    let through = rulings.iter().filter(|(ruling, it)| ruling.is_free() && it.person).map(|(_, it)| it.name.clone()).collect();
+    (asked, rightly, architect, through)
+}
+
+#[test]
+fn of_a_hundred_decisions_five_reach_a_person_and_those_that_have_to() {
+    let text = include_str!("../../../fixtures/authority/scenarios.yaml");
+    let scenarios = yaml::read::<Scenarios>("scenarios.yaml", text).expect("well-formed").scenarios;
+    let real = scenarios.iter().filter(|it| it.from.is_some()).count();
+    assert!(scenarios.len() >= 100 && real * 2 >= scenarios.len());
+    let shares =
+        [AUTONOMOUS, "version: 1\npreset: autonomous\nconfidence: strict\n", "version: 1\n", "version: 1\nconfidence: strict\n"];
+    let shares = shares.map(|own| measured(own, &scenarios));
+    let (asked, rightly, _, through) = &shares[0];
+    assert!(*asked <= 5 && rightly * 10 >= asked * 9 && through.is_empty(), "{shares:?}");
+    let words = shares.map(|(asked, rightly, architect, through)| {
+        format!("person {asked}, rightly {rightly}, architect {architect}, missed {}", through.len())
+    });
+    insta::assert_snapshot!(words.join("\n"), @r"
+    person 5, rightly 5, architect 0, missed 0
+    person 17, rightly 5, architect 0, missed 0
+    person 8, rightly 5, architect 9, missed 0
+    person 16, rightly 5, architect 9, missed 0
+    ");
+}
+
+#[test]
+fn caution_demands_a_person_of_whom_the_rules_let_act_and_never_less() {
+    let strict = policy("version: 1\npreset: autonomous\nconfidence: strict\n");
+    let unsure = Case { confidence: Some(0.9499), ..Case::default() };
+    let judged = strict.judge(&unsure, None);
+    assert_eq!(
+        (judged.ruling, judged.decisive().expect("one").what.as_str()),
+        (Ruling::Person, "confidence: less than 95 % sure")
+    );
+    assert_eq!(strict.judge(&Case { confidence: Some(0.95), ..Case::default() }, None).ruling, Ruling::Act);
+    let high = Case { confidence: Some(0.79), ..of_kind(ChangeKind::Tests, Risk::High) };
+    assert_eq!(policy(AUTONOMOUS).judge(&high, None).ruling, Ruling::Person);
+    assert_eq!(policy(AUTONOMOUS).judge(&Case { confidence: Some(0.8), ..high }, None).ruling, Ruling::ActAndTell);
 }
 
 fn case() -> impl Strategy<Value = Case> {

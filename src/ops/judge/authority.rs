@@ -14,6 +14,7 @@ use crate::{
             policy::{self, FILE, Policy, Preset, Row, Rule, TESTS},
             ruling::{Judged, Step},
         },
+        confidence::Caution,
         decision::{Risk, Ruling},
         document::utf8,
         id,
@@ -34,6 +35,8 @@ pub struct Request {}
 pub struct InForce {
     /// The preset that they rest on.
     pub preset: Preset,
+    /// When an agent is too little sure to act alone.
+    pub confidence: Caution,
     /// Whether `.claude/authority.yaml` says something that is not in force, because nobody has trusted it yet.
     pub waiting: bool,
     /// The table, the project's own rows first.
@@ -94,7 +97,13 @@ pub fn show(workspace: &Workspace, _: &Request) -> Result<InForce> {
         demand: rule.demand,
         at: format!("{}:{}", rule.file, rule.line),
     };
-    Ok(InForce { preset: policy.preset, waiting, rows: policy.rows, rules: policy.rules.into_iter().map(rule).collect() })
+    Ok(InForce {
+        preset: policy.preset,
+        confidence: policy.caution,
+        waiting,
+        rows: policy.rows,
+        rules: policy.rules.into_iter().map(rule).collect(),
+    })
 }
 
 /// Rules on a decision that an agent would take.

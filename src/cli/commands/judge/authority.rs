@@ -125,7 +125,7 @@ fn table(screen: &mut Screen, in_force: &InForce) {
         screen.data(format!("{}: {says}  {}", rule.name, rule.at));
         screen.data(format!("    if {}", rule.condition));
     }
-    screen.talk(format!("Preset: {}", in_force.preset.word()));
+    screen.talk(format!("Preset: {}, confidence: {}", in_force.preset.word(), in_force.confidence.word()));
     if in_force.waiting {
         screen.talk("`.claude/authority.yaml` says something else, which waits: `autonomy trust`");
     }
