@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the floor that touches the machine")]
 
 pub mod actor;
+pub mod change;
 pub mod clock;
 pub mod confined;
 pub mod environment;

@@ -166,6 +166,7 @@ pub const VERBS: &[Verb] = verbs! {
     "memory forget": Work, Write, Anyone, work::memory::forget;
     "next": Work, Read, Anyone, work::next::next;
     "authority check": Judge, Read, Anyone, judge::authority::check;
+    "authority change": Judge, Read, Anyone, judge::change::check;
     "authority show": Judge, Read, Anyone, judge::authority::show;
     "authority test": Judge, Read, Anyone, judge::authority::test;
     "decide": Judge, Write, Anyone, judge::decide::decide;

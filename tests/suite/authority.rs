@@ -153,3 +153,57 @@ fn rules_are_tested_with_cases_before_they_are_trusted() {
     let refused = sandbox.autonomy(["authority", "test"]).ended(2).stderr;
     assert!(refused.contains("authority.yaml`: line 3: the rule `a`") && refused.contains("nearest: `cost`"), "{refused}");
 }
+
+#[test]
+fn a_change_is_ruled_on_by_what_is_read_from_it() {
+    let sandbox = Sandbox::new();
+    let committed = |message: &str| {
+        sandbox.git(["add", "-A"]);
+        sandbox.git(["commit", "-q", "-m", message]);
+    };
+    let check = |more: &[&str]| as_agent(&sandbox, &[&["authority", "check"], more].concat());
+    sandbox.write("src/lib.rs", "pub fn one() {}\npub fn two() {}\n");
+    sandbox.write(".claude/authority.yaml", "version: 1\npreset: autonomous\n");
+    committed("first");
+    sandbox.write("src/lib.rs", "pub fn one() {}\npub fn two() {}\nfn own() {}\n");
+    sandbox.write("notes.md", "new\n");
+    assert_eq!(check(&["--worktree"]).ok().stdout, "act\n");
+    assert!(
+        check(&["--worktree", "--risk", "high"]).ended(3).stderr.contains("everything else at high risk"),
+        "it can be raised"
+    );
+    sandbox.write("src/lib.rs", "pub fn one() {}\n");
+    sandbox.git(["add", "-A"]);
+    let staged = check(&["--staged", "--kind", "code_style", "--risk", "low"]).ended(3);
+    insta::assert_snapshot!(staged, @r"
+    exit 3
+    --- stdout
+    person
+    --- stderr
+    api_design at medium risk (`authority/supervised.yaml:13`)
+    2 files: medium risk, score 0.61
+      medium   what others can use is gone: `two` (`src/lib.rs`)
+      low      lines are gone (`src/lib.rs`)
+    ");
+    committed("a little less");
+    let explained = as_agent(&sandbox, &["authority", "explain", "--diff", "HEAD~..HEAD"]).ended(3).stdout;
+    insta::assert_snapshot!(explained, @r"
+    2 files: medium risk, score 0.61
+      medium   what others can use is gone: `two` (`src/lib.rs`)
+      low      lines are gone (`src/lib.rs`)
+    everything else at medium risk: act_and_tell  authority/autonomous.yaml:5
+    act_and_tell: an agent may decide, and a person reads of it, at medium risk
+    api_design at medium risk: architect  authority/autonomous.yaml:14
+    architect: an agent needs the architect, at medium risk
+    ");
+    // What rules on a range is what its first commit holds.
+    sandbox.write(".claude/authority.yaml", "version: 1\nmatrix:\n  - { low: act, medium: act, high: act, critical: act }\n");
+    committed("our own rules");
+    let told = check(&["--diff", "HEAD~..HEAD", "--json"]).ended(3).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("it is JSON");
+    assert_eq!((told["ruling"].as_str(), told["risk"].as_str()), (Some("person"), Some("critical")), "{told}");
+    assert_eq!(told["reasons"][0]["signal"], "rules");
+    assert_eq!(told["reasons"][0]["paths"][0], ".claude/authority.yaml");
+    assert!(check(&["--diff", "HEAD"]).ended(2).stderr.contains("is no range of commits"));
+    assert!(check(&["--diff", "HEAD~..HEAD", "--agent", "nobody"]).ended(2).stderr.contains("there is no agent `nobody`"));
+}

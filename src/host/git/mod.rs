@@ -18,6 +18,7 @@ mod batch;
 mod commit;
 mod content;
 mod diff;
+mod differing;
 mod entries;
 mod extent;
 mod filters;

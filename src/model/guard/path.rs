@@ -95,9 +95,9 @@ const SYSTEM_SECRETS: [&str; 9] = [
     "/var/run/secrets",
 ];
 /// Records and logs below `.claude/` that only our commands change.
-const STATE: [&str; 6] = ["sessions", "tasks", "decisions", "questions", "memory", "current_session"];
+pub(in crate::model) const STATE: [&str; 6] = ["sessions", "tasks", "decisions", "questions", "memory", "current_session"];
 /// Files below `.claude/` that say what an agent may do.
-const GOVERNING: [&str; 6] =
+pub(in crate::model) const GOVERNING: [&str; 6] =
     ["autonomy.toml", "authority.yaml", "agents.yaml", "recovery.yaml", "settings.json", "settings.local.json"];
 /// What in a git directory only git changes.
 const GIT: [&str; 12] = [

@@ -112,8 +112,14 @@ pub fn show(workspace: &Workspace, _: &Request) -> Result<InForce> {
 /// As [`show`]; refuses an agent that the roster does not name.
 pub fn check(workspace: &Workspace, case: &Case) -> Result<Judged> {
     let roster = roster(workspace)?;
+    demand_agent(case, roster.as_ref())?;
+    Ok(in_force(workspace)?.0.judge(case, roster.as_ref()))
+}
+
+/// Lets pass only an agent that the roster names.
+pub(super) fn demand_agent(case: &Case, roster: Option<&Roster>) -> Result<()> {
     if let Some(agent) = &case.agent {
-        let names = roster.iter().flat_map(|roster| roster.agents.keys());
+        let names = roster.into_iter().flat_map(|roster| roster.agents.keys());
         if !names.clone().any(|name| name == agent) {
             let near = id::nearest(agent.as_str(), names.map(|name| (name.as_str(), "")));
             let hint =
@@ -121,7 +127,7 @@ pub fn check(workspace: &Workspace, case: &Case) -> Result<Judged> {
             return Err(Refusal::usage(format!("there is no agent `{agent}`")).hint(hint).into());
         }
     }
-    Ok(in_force(workspace)?.0.judge(case, roster.as_ref()))
+    Ok(())
 }
 
 /// Rules on the cases of `.claude/authority.tests.yaml` by the rules in the file, trusted or not.
@@ -149,16 +155,16 @@ pub fn test(workspace: &Workspace, _: &Request) -> Result<Tested> {
 }
 
 /// The rules in force, and whether the file says something else that waits for trust.
-fn in_force(workspace: &Workspace) -> Result<(Policy, bool)> {
+pub(super) fn in_force(workspace: &Workspace) -> Result<(Policy, bool)> {
     let (own, waiting) = in_force::authority(workspace)?;
     Ok((Policy::read(own.as_deref(), shipped)?, waiting))
 }
 
-fn shipped(preset: Preset) -> &'static str {
+pub(super) fn shipped(preset: Preset) -> &'static str {
     template::shipped(preset.template()).unwrap_or_default()
 }
 
-fn roster(workspace: &Workspace) -> Result<Option<Roster>> {
+pub(super) fn roster(workspace: &Workspace) -> Result<Option<Roster>> {
     Ok(text(workspace, roster::FILE)?.as_deref().map(Roster::read).transpose()?)
 }
 

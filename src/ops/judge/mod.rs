@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod ask;
 pub mod authority;
+pub mod change;
 pub mod decide;
 pub mod decision;
 pub mod gate;

@@ -13,9 +13,14 @@ use crate::{
         authority::{case::Case, ruling::Judged},
         decision::{ChangeKind, Ruling},
         id::AgentName,
+        quote::{counted, first_of},
         refusal::Code,
+        risk::Reason,
     },
-    ops::judge::authority::{self, InForce, Request, Tested},
+    ops::judge::{
+        authority::{self, InForce, Request, Tested},
+        change::{self, Given, Outcome},
+    },
 };
 
 #[derive(Subcommand)]
@@ -54,6 +59,16 @@ pub(crate) struct Asked {
     /// A fact that rules ask for, such as `cost=120` or `breaking=true`; may be given several times
     #[arg(long = "fact", value_name = "NAME=VALUE", value_parser = fact)]
     facts: Vec<(String, Value)>,
+    /// Rule on what differs between two commits, by what is read from it and by the rules of the first; `A...B` takes what `B` has
+    /// since both parted
+    #[arg(long, value_name = "A..B", group = "change")]
+    diff: Option<String>,
+    /// Rule on what is staged
+    #[arg(long, group = "change")]
+    staged: bool,
+    /// Rule on what differs between HEAD and the work tree
+    #[arg(long, group = "change")]
+    worktree: bool,
 }
 
 impl Authority {
@@ -64,6 +79,31 @@ impl Authority {
                 let outcome = authority::show(&workspace, &Request::default())?;
                 context.say(&workspace, &outcome, |screen| table(screen, &outcome))
             }
+            Self::Check(asked) if asked.change().is_some() => {
+                let outcome = change::check(&workspace, &asked.request()?)?;
+                context.say(&workspace, &outcome, |screen| {
+                    screen.data(outcome.ruling.word());
+                    if let Some(step) = outcome.decisive() {
+                        screen.talk(format!("{} (`{}`)", step.what, step.place()));
+                    }
+                    for line in reasons(&outcome) {
+                        screen.talk(line);
+                    }
+                })?;
+                Ok(code(outcome.ruling))
+            }
+            Self::Explain(asked) if asked.change().is_some() => {
+                let outcome = change::check(&workspace, &asked.request()?)?;
+                context.say(&workspace, &outcome, |screen| {
+                    for line in reasons(&outcome) {
+                        screen.data(line);
+                    }
+                    for ruled in outcome.rulings.iter().rev() {
+                        way(screen, &ruled.judged);
+                    }
+                })?;
+                Ok(code(outcome.ruling))
+            }
             Self::Check(asked) => {
                 let judged = authority::check(&workspace, &asked.case()?)?;
                 context.say(&workspace, &judged, |screen| {
@@ -72,12 +112,12 @@ impl Authority {
                         screen.talk(format!("{} (`{}`)", step.what, step.place()));
                     }
                 })?;
-                Ok(code(&judged))
+                Ok(code(judged.ruling))
             }
             Self::Explain(asked) => {
                 let judged = authority::check(&workspace, &asked.case()?)?;
                 context.say(&workspace, &judged, |screen| way(screen, &judged))?;
-                Ok(code(&judged))
+                Ok(code(judged.ruling))
             }
             Self::Test => {
                 let tested = authority::test(&workspace, &Request::default())?;
@@ -89,6 +129,16 @@ impl Authority {
 }
 
 impl Asked {
+    fn change(&self) -> Option<Given> {
+        let diff = self.diff.clone().map(Given::Diff);
+        diff.or(self.staged.then_some(Given::Staged)).or(self.worktree.then_some(Given::Worktree))
+    }
+
+    fn request(self) -> Result<change::Request> {
+        let change = self.change().unwrap_or(Given::Worktree);
+        Ok(change::Request { change, case: self.case()? })
+    }
+
     fn case(self) -> Result<Case> {
         let case = Case {
             kind: self.kind,
@@ -103,12 +153,22 @@ impl Asked {
     }
 }
 
-fn code(judged: &Judged) -> u8 {
-    match judged.ruling {
+fn code(ruling: Ruling) -> u8 {
+    match ruling {
         Ruling::Act | Ruling::ActAndTell => 0,
         Ruling::Architect | Ruling::Person => Code::NeedsPerson.exit(),
         Ruling::Deny => Code::No.exit(),
     }
+}
+
+/// How much can go wrong with a change, and why, line by line.
+fn reasons(outcome: &Outcome) -> Vec<String> {
+    let head = format!("{}: {} risk, score {:.2}", counted(outcome.files, "file"), outcome.risk, outcome.score);
+    let reason = |reason: &Reason| {
+        let at = if reason.paths.is_empty() { String::new() } else { format!(" ({})", first_of(&reason.paths)) };
+        format!("  {:<8} {}{at}", reason.at_least.to_string(), reason.words)
+    };
+    std::iter::once(head).chain(outcome.reasons.iter().map(reason)).collect()
 }
 
 fn table(screen: &mut Screen, in_force: &InForce) {
