@@ -8,7 +8,7 @@ use crate::ops::table::Room;
 pub(crate) const HEADINGS: &[(Room, &str, &[&str])] = &[
     (Room::Setup, "Set up", &["init", "uninstall", "config", "trust", "verify", "doctor", "demo"]),
     (Room::Session, "Sessions", &["session", "run", "watch", "stop", "commit", "compact", "hook"]),
-    (Room::Work, "Work", &["task", "focus", "progress", "note", "memory", "next"]),
+    (Room::Work, "Work", &["task", "focus", "progress", "note", "memory", "workflow", "next"]),
     (Room::Time, "Back in time", &["checkpoint", "rollback"]),
     (Room::Judge, "Decide", &["decide", "decision", "authority", "ask", "inbox", "answer", "gate", "guard"]),
     (Room::Tell, "Look", &["status", "statusline", "report", "context"]),

@@ -1,10 +1,10 @@
-//! Conditions in the files of a project: one expression over named values that is true or false.
+//! Expressions in the files of a project, such as conditions: over named values, and true or false where it is asked whether one holds.
 //!
 //! The language is that of the templates, without its filters, tests and functions but for the few below: it reads nothing
 //! but the values, changes nothing, and comes to an end. A name that nobody knows and a result that is neither true nor
 //! false are errors, never `false`.
 
-use std::{fmt, sync::LazyLock};
+use std::{collections::BTreeSet, fmt, sync::LazyLock};
 
 use minijinja::{
     Environment, UndefinedBehavior, Value,
@@ -28,8 +28,24 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.add_filter("length", |value: Value| value.len().unwrap_or(0));
     environment.add_test("startingwith", |text: &str, start: &str| text.starts_with(start));
     environment.add_test("endingwith", |text: &str, end: &str| text.ends_with(end));
+    environment.add_function("len", |value: Value| value.len().unwrap_or(0));
+    environment.add_function("str", |value: Value| value.to_string());
+    environment.add_function("int", |value: Value| {
+        let number = i64::try_from(value.clone()).ok().or_else(|| value.as_str()?.trim().parse().ok());
+        number.ok_or_else(|| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("{value} is no whole number")))
+    });
+    environment.add_function("bool", |value: Value| value.is_true());
+    environment.add_function("contains", |whole: Value, part: Value| match (whole.as_str(), part.as_str()) {
+        (Some(whole), Some(part)) => whole.contains(part),
+        _ => whole.try_iter().is_ok_and(|mut items| items.any(|item| item == part)),
+    });
+    environment.add_function("startswith", |text: &str, start: &str| text.starts_with(start));
+    environment.add_function("endswith", |text: &str, end: &str| text.ends_with(end));
     environment
 });
+
+/// The functions that a caller of [`Expression::read`] may let expressions call: they see nothing but what they are given.
+pub const FUNCTIONS: &[&str] = &["bool", "contains", "endswith", "int", "len", "startswith", "str"];
 
 /// A condition that was read.
 pub struct Expression {
@@ -73,6 +89,12 @@ impl Expression {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The names that it uses, with what it reads of each as far as that is fixed: `steps.build.output`.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        self.compiled.undeclared_variables(true).into_iter().collect()
     }
 
     /// Whether it holds for `values`.
@@ -134,6 +156,28 @@ mod tests {
         assert!(holds(&long).expect_err("too long").contains("4096 are the most"));
         let longest = format!("cost > {}1", "1+".repeat((MAX_EXPRESSION - 8) / 2));
         assert_eq!(holds(&longest), Ok(false), "as long as one may be, and as deep");
+    }
+
+    #[test]
+    fn functions_are_called_where_they_are_let() {
+        let values = json!({"cost": 120.5, "kind": "tests", "paths": ["src/a.rs", "docs/b.md"], "unusual": false});
+        let known = [KNOWN, FUNCTIONS].concat();
+        let holds = |source: &str| Expression::read(source, &known).and_then(|it| it.holds(&values)).map_err(|it| it.message);
+        for source in [
+            "len(paths) == 2",
+            "len(kind) == 5",
+            "str(len(paths)) == '2'",
+            "int('7') + 1 == 8",
+            "bool(kind) and not bool('')",
+            "contains(kind, 'est') and contains(paths, 'src/a.rs') and not contains(paths, 'src')",
+            "startswith(kind, 'te') and endswith(kind, 'ts')",
+        ] {
+            assert_eq!(holds(source), Ok(true), "{source}");
+        }
+        insta::assert_snapshot!(holds("int('seven') > 1").expect_err("no number"), @"the expression `int('seven') > 1`: invalid operation: seven is no whole number");
+        assert!(Expression::read("len(paths) == 2", KNOWN).is_err(), "only where they are let");
+        let read = Expression::read("cost.a.b > 1 and kind['x'] and len(paths)", &known).expect("an expression");
+        assert_eq!(read.names().into_iter().collect::<Vec<_>>(), ["cost.a.b", "kind", "len", "paths"]);
     }
 
     proptest! {

@@ -73,4 +73,5 @@ pub mod transcript;
 pub mod trust;
 pub mod turn;
 pub mod usage;
+pub mod workflow;
 pub mod yaml;

@@ -5,10 +5,16 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::model::refusal::{Code, Refusal};
+use crate::model::{
+    id,
+    refusal::{Code, Refusal},
+};
 
 /// A value with the place where it stands.
 pub use serde_saphyr::Spanned;
+
+/// How much of a line a complaint shows, in characters.
+const SHOWN: usize = 120;
 
 /// The largest YAML text that is read, in bytes.
 pub const MAX_YAML: usize = 4 << 20;
@@ -44,8 +50,40 @@ pub fn read_part<T: DeserializeOwned>(path: &str, lines_before: u64, text: &str)
         let snippet: String =
             drawn.lines().skip(1).filter(|line| !line.trim_start().starts_with("-->")).collect::<Vec<_>>().join("\n");
         let snippet = if snippet.is_empty() { snippet } else { format!("\n{snippet}") };
-        Refusal::usage(format!("cannot read `{path}`: line {line}, column {column}: {words}{snippet}"))
+        let refusal = Refusal::usage(format!("cannot read `{path}`: line {line}, column {column}: {words}{snippet}"));
+        let near = nearest(error.without_snippet());
+        if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) }
     })
+}
+
+/// The names that a name which is none looks most like.
+fn nearest(error: &serde_saphyr::Error) -> Vec<String> {
+    let (given, names) = match error {
+        serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => (field, expected),
+        serde_saphyr::Error::SerdeUnknownVariant { variant, expected, .. } => (variant, expected),
+        _ => return Vec::new(),
+    };
+    id::nearest(given, names.iter().map(|name| (*name, "")))
+}
+
+/// Refuses something at a line and a column, from 1, of the file `path`, whose whole text is `text`: in the words and with the
+/// drawing of [`read`].
+#[must_use]
+pub fn refused(path: &str, text: &str, (line, column): (u64, u64), words: &str) -> Refusal {
+    let width = line.to_string().len();
+    let mut drawn = format!("{:width$} |", "");
+    let skipped = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(2);
+    let before = usize::from(line > 1);
+    // A long line is shown from a little before what is meant.
+    let start = usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(SHOWN / 2);
+    let start = if start > SHOWN / 2 { start } else { 0 };
+    for (shown, number) in text.lines().skip(skipped).take(before + 1).zip(line - before as u64..) {
+        let shown: String = shown.chars().skip(start).take(SHOWN).collect();
+        drawn.push_str(&format!("\n{number:>width$} | {shown}"));
+    }
+    let column_drawn = usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(start);
+    drawn.push_str(&format!("\n{:width$} | {:>column_drawn$} {words}", "", "^"));
+    Refusal::usage(format!("cannot read `{path}`: line {line}, column {column}: {words}\n{drawn}"))
 }
 
 /// Writes `value` as YAML with a final newline.
@@ -72,6 +110,13 @@ mod tests {
         count: u32,
     }
 
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Strict {
+        #[expect(dead_code, reason = "only its name matters")]
+        count: Option<u32>,
+    }
+
     #[test]
     fn a_complaint_names_file_line_column_and_shows_the_line() {
         let refusal = read_part::<Sample>(".claude/tasks/a.md", 1, "count: many\n").expect_err("not a number");
@@ -89,6 +134,28 @@ mod tests {
         2 | a: 2
           | ^ duplicate mapping key: a not allowed here
         ");
+    }
+
+    #[test]
+    fn what_is_refused_later_looks_alike() {
+        let text = "a: 1\nb: [x, why]\n";
+        insta::assert_snapshot!(refused("a.yaml", text, (2, 8), "there is no `why`"), @r"
+        cannot read `a.yaml`: line 2, column 8: there is no `why`
+          |
+        1 | a: 1
+        2 | b: [x, why]
+          |        ^ there is no `why`
+        ");
+        let long = format!("a: {}x", "-".repeat(5_000));
+        let drawn = refused("a.yaml", &long, (1, 5_004), "no").message;
+        assert!(drawn.lines().all(|line| line.chars().count() < 140) && drawn.contains("-x\n"), "{drawn}");
+        assert!(refused("a.yaml", "", (9, 9), "no").message.contains("line 9"), "a place that is not there");
+    }
+
+    #[test]
+    fn a_name_that_is_none_comes_with_the_nearest() {
+        let refusal = read::<Strict>("a.yaml", "cuont: 1\n").expect_err("no such key");
+        assert_eq!(refusal.hint.as_deref(), Some("nearest: `count`"));
     }
 
     #[test]

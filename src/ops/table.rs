@@ -164,6 +164,11 @@ pub const VERBS: &[Verb] = verbs! {
     "memory list": Work, Read, Anyone, work::memory::list;
     "memory search": Work, Read, Anyone, work::memory::search;
     "memory forget": Work, Write, Anyone, work::memory::forget;
+    "workflow list": Work, Read, Anyone, work::workflow::list;
+    "workflow show": Work, Read, Anyone, work::workflow::show;
+    "workflow validate": Work, Read, Anyone, work::workflow::validate;
+    "workflow plan": Work, Read, Anyone, work::workflow::plan;
+    "workflow graph": Work, Read, Anyone, work::workflow::graph;
     "next": Work, Read, Anyone, work::next::next;
     "authority check": Judge, Read, Anyone, judge::authority::check;
     "authority change": Judge, Read, Anyone, judge::change::check;

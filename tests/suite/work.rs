@@ -13,6 +13,7 @@ mod memory;
 mod milestones;
 mod tasks;
 mod verify;
+mod workflow;
 
 /// The token by which these tests are a person without a terminal.
 const TOKEN: &str = "a-token-of-the-tests";

@@ -87,6 +87,9 @@ enum Command {
     /// What should be known next time, under keys: store, get, list, search, forget
     #[command(subcommand)]
     Memory(work::memory::Memory),
+    /// Steps in an order, as `.claude/workflows/` declares them: list, show, validate, plan, draw
+    #[command(subcommand)]
+    Workflow(work::workflow::Workflow),
     /// What to do next, best first
     Next(work::next::Next),
     /// Record a decision
@@ -144,6 +147,7 @@ impl Command {
             Self::Progress(command) => command.run(context),
             Self::Note(command) => command.run(context),
             Self::Memory(command) => command.run(context),
+            Self::Workflow(command) => command.run(context),
             Self::Next(command) => command.run(context),
             Self::Decide(command) => command.run(context),
             Self::Decision(command) => command.run(context),

@@ -189,7 +189,7 @@ fn rules_that_are_wrong_are_refused_with_their_line() {
     2 | matrix:
     3 |   - { kind: test, low: act, medium: act, high: act, critical: act }
       |             ^ unknown variant `test`, expected one of code_style, file_organisation, tests, refactoring, performance, dependency_minor, dependency_major, technology, api_design, database_schema, security_approach, major_architecture, production_deployment
-    hint:
+    hint: nearest: `tests`
     "#);
     insta::assert_snapshot!(refused("version: 9\n"), @r#"
     `.claude/authority.yaml` is of version 9, and this program knows 1

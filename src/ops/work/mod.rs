@@ -7,3 +7,4 @@ pub mod next;
 pub mod note;
 pub mod progress;
 pub mod task;
+pub mod workflow;

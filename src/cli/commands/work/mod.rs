@@ -6,3 +6,4 @@ pub(crate) mod next;
 pub(crate) mod note;
 pub(crate) mod progress;
 pub(crate) mod task;
+pub(crate) mod workflow;
