@@ -52,6 +52,7 @@ pub mod refusal;
 pub mod relevance;
 pub mod report;
 pub mod retention;
+pub mod review;
 pub mod risk;
 pub mod rollback;
 pub mod roster;

@@ -175,8 +175,11 @@ pub const VERBS: &[Verb] = verbs! {
     "authority show": Judge, Read, Anyone, judge::authority::show;
     "authority test": Judge, Read, Anyone, judge::authority::test;
     "decide": Judge, Write, Anyone, judge::decide::decide;
+    "decision check": Judge, Read, Anyone, judge::review::check;
+    "decision digest": Judge, Read, Anyone, judge::review::digest;
     "decision list": Judge, Read, Anyone, judge::decision::list;
     "decision show": Judge, Read, Anyone, judge::decision::show;
+    "decision override": Judge, Write, Person, judge::overrule::overrule;
     "decision outcome": Judge, Write, Anyone, judge::decision::outcome;
     "ask": Judge, Write, Anyone, judge::ask::ask;
     "inbox": Judge, Read, Anyone, judge::inbox::inbox;

@@ -11,6 +11,7 @@ mod judge;
 mod list;
 mod memory;
 mod milestones;
+mod review;
 mod tasks;
 mod verify;
 mod workflow;

@@ -142,7 +142,7 @@ fn fits(request: &ListRequest, decision: &Decision) -> bool {
 }
 
 /// The decision that `given` means, and its file.
-fn find(workspace: &Workspace, given: &str) -> Result<(Decision, Stored)> {
+pub(super) fn find(workspace: &Workspace, given: &str) -> Result<(Decision, Stored)> {
     let mut decisions = all(workspace)?;
     let candidates: Vec<Candidate<'_>> =
         decisions.iter().map(|it| Candidate { name: it.id.as_str(), title: &it.title }).collect();

@@ -9,4 +9,6 @@ pub mod decision;
 pub mod gate;
 pub mod guard;
 pub mod inbox;
+pub mod overrule;
 pub mod permit;
+pub mod review;

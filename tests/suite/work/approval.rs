@@ -127,6 +127,8 @@ fn a_decision_that_waits_for_a_person_is_not_taken_by_an_edit() {
     edit(&sandbox, &path, &[("status: proposed", "status: accepted")]);
     edit(&sandbox, &format!(".claude/questions/{question}.md"), &[("status: open", FORGED)]);
     sandbox.autonomy(["decide", "Use one parser", "--option", "one", "--choose", "one"]).ok();
+    let replace = ["decision", "override", "parser", "--choose", "two", "--because", "They differ."];
+    assert!(agent(&sandbox, &replace).ended(3).stderr.contains("reserved for a person"));
     let briefing = || sandbox.autonomy(["context", "brief"]).ok().stdout;
     let told = briefing();
     let listed = sandbox.autonomy(["decision", "list", "--status", "accepted"]).ok().stdout;

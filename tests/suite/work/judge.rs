@@ -1,6 +1,6 @@
 //! Decisions that have to say why, and questions that only a person answers.
 
-use crate::work::{add, answer, begin, open_question, standing};
+use crate::work::{TOKEN, add, answer, begin, open_question, standing};
 
 #[test]
 fn a_gated_task_waits_until_a_person_approves() {
@@ -110,6 +110,17 @@ fn a_decision_of_some_risk_names_options_and_a_reason() {
     assert_eq!(sandbox.autonomy(["decision", "list", "--status", "rejected"]).ok().stdout, "");
     sandbox.autonomy(["decision", "outcome", "parser", "failure", "--because", "twice as slow"]).ok();
     let shown = sandbox.autonomy(["decision", "show", "parser"]).ok().stdout;
+    let replace = |choice: &str| {
+        let line = ["decision", "override", said.stdout.trim(), "--choose", choice, "--because", "They differ."];
+        sandbox.autonomy([&line[..], &["--as-person", TOKEN]].concat())
+    };
+    assert!(replace("one").ended(1).stderr.contains("chose `one` already"));
+    let new = replace("two").ok();
+    assert!(new.stderr.contains("the task ") && new.stderr.contains("follows it"), "{}", new.stderr);
+    assert!(replace("two").ended(1).stderr.contains("is superseded already"));
+    let listed = sandbox.autonomy(["decision", "list"]).ok().stdout;
+    assert_eq!(listed.lines().map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>(), ["accepted", "superseded"]);
+    assert!(sandbox.autonomy(["next"]).ok().stdout.contains("Follow the decision: Use one parser"));
     assert!(shown.ends_with("- failure: twice as slow (Test Person, 2026-11-20 18:00Z)\n"), "{shown}");
     assert!(sandbox.autonomy(["decision", "show", "lexer"]).ended(2).stderr.contains("autonomy decision list"));
     assert!(sandbox.autonomy(["decide", "X", "--pro", "none=x"]).ended(2).stderr.contains("names no option"));

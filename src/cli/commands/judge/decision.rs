@@ -17,7 +17,7 @@ use crate::{
         outcome::Label,
         quote::counted,
     },
-    ops::judge::decision,
+    ops::judge::{decision, overrule, review},
 };
 
 #[derive(Subcommand)]
@@ -28,6 +28,12 @@ pub(crate) enum Decision {
     Show(Show),
     /// Say how a decision turned out
     Outcome(Outcome),
+    /// Choose otherwise than was decided; for a person
+    Override(Override),
+    /// The decisions since a commit, as the part of a pull request that tells of them
+    Digest(Digest),
+    /// Look whether a range of commits has the decisions that it needs; exit with 1 when not
+    Check(Check),
 }
 
 #[derive(Args)]
@@ -67,12 +73,40 @@ pub(crate) struct Outcome {
     words: Option<String>,
 }
 
+#[derive(Args)]
+pub(crate) struct Override {
+    /// Which decision: its name, a unique part of it, or its title
+    decision: String,
+    /// What holds in its place
+    #[arg(long = "choose", value_name = "NAME")]
+    choice: String,
+    /// Why
+    #[arg(long = "because", value_name = "REASON")]
+    reason: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Digest {
+    /// The branch or commit that the work goes to
+    #[arg(long, value_name = "COMMIT")]
+    since: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// `A..B`, or `A...B` for what `B` has since both parted
+    range: String,
+}
+
 impl Decision {
     pub(crate) fn run(self, context: &Context) -> Result<u8> {
         match self {
             Self::List(list) => list.run(context),
             Self::Show(show) => show.run(context),
             Self::Outcome(outcome) => outcome.run(context),
+            Self::Override(replacing) => replacing.run(context),
+            Self::Digest(digest) => digest.run(context),
+            Self::Check(check) => check.run(context),
         }
     }
 }
@@ -119,6 +153,45 @@ impl Outcome {
         context.say(&workspace, &outcome, |screen| {
             screen.talk(format!("Noted how `{}` turned out: {}", outcome.title, request.label.word()));
         })
+    }
+}
+
+impl Override {
+    fn run(self, context: &Context) -> Result<u8> {
+        let workspace = context.workspace()?;
+        let request = overrule::Request { decision: self.decision, choice: self.choice, reason: self.reason };
+        let outcome = overrule::overrule(&workspace, &request)?;
+        context.say(&workspace, &outcome, |screen| {
+            screen.data(outcome.decision.to_string());
+            screen.talk(format!("It takes the place of {}; the task {} follows it", outcome.replaces, outcome.task));
+        })
+    }
+}
+
+impl Digest {
+    fn run(self, context: &Context) -> Result<u8> {
+        let workspace = context.workspace()?;
+        let outcome = review::digest(&workspace, &review::DigestRequest { since: self.since })?;
+        context.say(&workspace, &outcome, |screen| screen.data(outcome.text.trim_end()))
+    }
+}
+
+impl Check {
+    fn run(self, context: &Context) -> Result<u8> {
+        let workspace = context.workspace()?;
+        let outcome = review::check(&workspace, &review::CheckRequest { range: self.range })?;
+        let code = context.say(&workspace, &outcome, |screen| {
+            for fault in &outcome.faults {
+                let line = fault.line.map_or(String::new(), |line| format!(":{line}"));
+                screen.data(format!("{}{line}: {}", fault.path, fault.words));
+            }
+            let decisions = counted(outcome.decisions, "decision");
+            screen.talk(match outcome.faults.len() {
+                0 => format!("{decisions}, and nothing is missing"),
+                count => format!("{decisions}, {}", counted(count, "fault")),
+            });
+        })?;
+        Ok(if outcome.faults.is_empty() { code } else { 1 })
     }
 }
 
