@@ -109,12 +109,17 @@ fn line(decision: &Decision) -> String {
 }
 
 /// What is wrong with the decisions of a range, and what of its change no decision covers: what `reasons` say is of medium risk or
-/// more needs one that holds, is about one of the paths, and does not make less of it.
+/// more needs one that holds, is about one of the paths, and does not make less of it. What is of such a risk only as a `whole` needs
+/// any that holds.
 #[must_use]
-pub fn faults(entries: &[Entry], reasons: &[Reason]) -> Vec<Fault> {
+pub fn faults(entries: &[Entry], reasons: &[Reason], whole: Risk) -> Vec<Fault> {
     let mut faults: Vec<Fault> = entries.iter().flat_map(wrong).collect();
     faults
         .extend(reasons.iter().filter(|reason| reason.at_least >= Risk::Medium).filter_map(|reason| uncovered(entries, reason)));
+    if faults.is_empty() && whole >= Risk::Medium && !entries.iter().any(holds) {
+        let words = format!("the change as a whole is of {whole} risk, and no decision says why: `autonomy decide \"<title>\"`");
+        faults.push(Fault { path: ".".to_owned(), line: None, words });
+    }
     faults.sort();
     faults.dedup();
     faults
@@ -142,10 +147,13 @@ fn wrong(entry: &Entry) -> Vec<Fault> {
     faults
 }
 
+fn holds(entry: &Entry) -> bool {
+    matches!(entry.decision.status, Status::Accepted | Status::Proposed)
+}
+
 fn uncovered(entries: &[Entry], reason: &Reason) -> Option<Fault> {
     let about = |entry: &&Entry| {
-        let holds = matches!(entry.decision.status, Status::Accepted | Status::Proposed);
-        holds && (reason.paths.is_empty() || reason.paths.iter().any(|path| entry.decision.concerns(path)))
+        holds(entry) && (reason.paths.is_empty() || reason.paths.iter().any(|path| entry.decision.concerns(path)))
     };
     let most = entries.iter().filter(about).max_by_key(|entry| entry.decision.risk);
     let path = reason.paths.first().cloned().unwrap_or_else(|| ".".to_owned());
@@ -247,7 +255,7 @@ mod tests {
             (Decision { reason: None, ..decision("why", Risk::Medium, Status::Accepted) }, Some("says why")),
         ];
         for (decision, expected) in cases {
-            let found = faults(&[entry(decision)], &[]);
+            let found = faults(&[entry(decision)], &[], Risk::Low);
             match expected {
                 None => assert_eq!(found, []),
                 Some(words) => {
@@ -260,14 +268,18 @@ mod tests {
     #[test]
     fn what_can_go_wrong_needs_a_decision_that_does_not_make_less_of_it() {
         let high = [reason(Risk::High, "src/api/open.rs")];
-        let words =
-            |entries: &[Entry]| faults(entries, &high).into_iter().map(|fault| fault.words).collect::<Vec<_>>().join("\n");
+        let words = |entries: &[Entry]| {
+            faults(entries, &high, Risk::High).into_iter().map(|fault| fault.words).collect::<Vec<_>>().join("\n")
+        };
         assert_eq!(words(&[entry(decision("d", Risk::High, Status::Accepted))]), "");
         assert!(words(&[]).contains("no decision is about it"));
         assert!(words(&[entry(decision("d", Risk::Medium, Status::Accepted))]).contains("says medium risk"));
         let elsewhere = Decision { paths: vec!["docs".into()], ..decision("d", Risk::High, Status::Accepted) };
         assert!(words(&[entry(elsewhere)]).contains("no decision is about it"));
         assert!(words(&[entry(decision("d", Risk::High, Status::Superseded))]).contains("no decision is about it"));
-        assert_eq!(faults(&[], &[reason(Risk::Low, "a")]), []);
+        let low = [reason(Risk::Low, "a")];
+        assert_eq!(faults(&[], &low, Risk::Low), []);
+        assert!(faults(&[], &low, Risk::Medium)[0].words.contains("as a whole is of medium risk"));
+        assert_eq!(faults(&[entry(decision("d", Risk::Low, Status::Accepted))], &low, Risk::Critical), []);
     }
 }

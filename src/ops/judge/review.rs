@@ -78,7 +78,8 @@ pub fn check(workspace: &Workspace, request: &CheckRequest) -> Result<Checked> {
     let (from, to) = git.range(&request.range)?;
     let (entries, mut faults) = entries(git, &from, &to)?;
     let given = change::Request { change: Given::Diff(request.range.clone()), case: Case::default() };
-    faults.extend(review::faults(&entries, &change::check(workspace, &given)?.reasons));
+    let found = change::check(workspace, &given)?;
+    faults.extend(review::faults(&entries, &found.reasons, found.risk));
     faults.sort();
     Ok(Checked { decisions: entries.len(), faults })
 }
