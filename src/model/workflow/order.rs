@@ -109,6 +109,38 @@ pub fn order(steps: &[Step]) -> Result<Vec<usize>, Cycle> {
     }
 }
 
+/// Which steps are done when another begins, whatever else happens: those that it needs, those that these need and so on, and
+/// those of the stages before its own.
+pub(crate) struct Done {
+    stages: Vec<usize>,
+    /// For each step, a bit for each step that is done.
+    bits: Vec<u64>,
+    width: usize,
+}
+
+impl Done {
+    /// For `steps`, of which `order` is one.
+    pub(crate) fn of(steps: &[Step], order: &[usize]) -> Self {
+        let places: HashMap<&str, usize> = steps.iter().enumerate().map(|(place, step)| (step.id.as_str(), place)).collect();
+        let width = steps.len().div_ceil(64);
+        let mut bits = vec![0_u64; width * steps.len()];
+        for place in order {
+            for need in steps[*place].needs.iter().filter_map(|need| places.get(need.as_str()).copied()) {
+                for word in 0..width {
+                    bits[place * width + word] |= bits[need * width + word];
+                }
+                bits[place * width + need / 64] |= 1 << (need % 64);
+            }
+        }
+        Self { stages: steps.iter().map(|step| step.stage).collect(), bits, width }
+    }
+
+    /// Whether the step at `other` is done when that at `place` begins.
+    pub(crate) fn has(&self, place: usize, other: usize) -> bool {
+        self.stages[other] < self.stages[place] || self.bits[place * self.width + other / 64] >> (other % 64) & 1 == 1
+    }
+}
+
 /// Plans `workflow` with the parameters that `said` gives as text.
 ///
 /// # Errors

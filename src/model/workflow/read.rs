@@ -11,7 +11,7 @@ use crate::model::{
     workflow::{
         Act, Answer, Branch, Command, Each, Handling, MAX_PARALLEL, MAX_STEPS, OnFailure, Parameter, Stage, Step, USUAL_PARALLEL,
         USUAL_TIMEOUT, Workflow,
-        order::{self, Cycle},
+        order::{self, Cycle, Done},
         retry::{MAX_ATTEMPTS, Retry, Span},
         scope::{Scope, Wrong, bare, unknown},
         text::{BranchText, File, HandlingText, Kind, StageText, StepText, Strategy, WaitText, Words, Wrapped},
@@ -86,9 +86,9 @@ impl Reading<'_> {
             error_handlers,
             rollback,
         };
-        self.needs(&workflow)?;
+        let order = self.needs(&workflow)?;
         self.rollbacks(&workflow)?;
-        self.expressions(&workflow)?;
+        self.expressions(&workflow, &Done::of(&workflow.steps, &order))?;
         Ok(workflow)
     }
 
@@ -403,7 +403,8 @@ impl Reading<'_> {
         }
     }
 
-    fn needs(&self, workflow: &Workflow) -> Result<(), Refusal> {
+    /// An order of the steps, once all of their needs are there.
+    fn needs(&self, workflow: &Workflow) -> Result<Vec<usize>, Refusal> {
         let steps = &workflow.steps;
         let places: HashMap<&str, usize> = steps.iter().enumerate().map(|(place, step)| (step.id.as_str(), place)).collect();
         for step in steps {
@@ -421,9 +422,10 @@ impl Reading<'_> {
                 }
             }
         }
-        let Err(Cycle(way)) = order::order(steps) else { return Ok(()) };
-        let line = places.get(way[0].as_str()).map_or(1, |place| steps[*place].line);
-        Err(self.refused((line, &[]), &format!("steps need each other: {}", way.join(" → "))))
+        order::order(steps).map_err(|Cycle(way)| {
+            let line = places.get(way[0].as_str()).map_or(1, |place| steps[*place].line);
+            self.refused((line, &[]), &format!("steps need each other: {}", way.join(" → ")))
+        })
     }
 
     /// Every step that goes back names one that takes a checkpoint.
@@ -442,7 +444,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn expressions(&self, workflow: &Workflow) -> Result<(), Refusal> {
+    fn expressions(&self, workflow: &Workflow, before: &Done) -> Result<(), Refusal> {
         let every = workflow.every_step();
         let ids: BTreeSet<&str> = every.iter().map(|step| step.id.as_str()).collect();
         let parameters: Vec<&str> = workflow.parameters.iter().map(|one| one.name.as_str()).collect();
@@ -452,7 +454,7 @@ impl Reading<'_> {
         let places: HashMap<&str, usize> =
             workflow.steps.iter().enumerate().map(|(place, step)| (step.id.as_str(), place)).collect();
         for (place, step) in workflow.steps.iter().enumerate() {
-            let done = |id: &str| is_done(&workflow.steps, &places, place, id);
+            let done = |id: &str| places.get(id).is_some_and(|other| before.has(place, *other));
             self.step_expressions(step, &[], &done, &scope)?;
         }
         // Whatever was reached may be asked for by what happens at the end.
@@ -574,26 +576,6 @@ struct Said<'a> {
     branches: Vec<BranchText>,
     default: Vec<Spanned<StepText>>,
     with: &'a BTreeMap<String, Value>,
-}
-
-/// Whether the step `id` is done when the step at `place` begins.
-fn is_done(steps: &[Step], places: &HashMap<&str, usize>, place: usize, id: &str) -> bool {
-    let Some(wanted) = places.get(id).copied() else { return false };
-    if steps[wanted].stage < steps[place].stage {
-        return true;
-    }
-    let (mut seen, mut open) = (vec![false; steps.len()], vec![place]);
-    while let Some(here) = open.pop() {
-        for need in steps[here].needs.iter().filter_map(|need| places.get(need.as_str()).copied()) {
-            if need == wanted {
-                return true;
-            }
-            if !std::mem::replace(&mut seen[need], true) {
-                open.push(need);
-            }
-        }
-    }
-    false
 }
 
 /// The texts in a value.

@@ -434,6 +434,21 @@ proptest! {
     }
 
     #[test]
+    fn a_result_is_read_only_where_it_is_there(text in graphs(), from in any::<prop::sample::Index>(), of in any::<prop::sample::Index>()) {
+        let read_before = workflow(&text);
+        let (from, of) = (from.get(&read_before.steps), of.get(&read_before.steps));
+        let (mut open, mut seen) = (vec![from], std::collections::BTreeSet::new());
+        let mut is_there = of.stage < from.stage;
+        while let Some(step) = open.pop() {
+            is_there |= step.needs.contains(&of.id);
+            open.extend(read_before.steps.iter().filter(|other| step.needs.contains(&other.id) && seen.insert(&other.id)));
+        }
+        let asks = text.replace(&format!("id: {}, run: [x]", from.id), &format!("id: {}, run: [\"${{{{ steps.{}.output }}}}\"]", from.id, of.id));
+        prop_assert_ne!(&asks, &text);
+        prop_assert_eq!(read("a.yaml", "a", &asks).is_ok(), is_there, "{}", asks);
+    }
+
+    #[test]
     fn a_circle_is_always_found_and_named(length in 1_usize..12, tail in 0_usize..5) {
         let mut text = "steps:\n".to_owned();
         for place in 0..length {
