@@ -559,12 +559,7 @@ fn lines(mut seq: u64, mut prev: Digest, stamp: &Stamp<'_>, facts: Vec<Fact>) ->
     for (index, fact) in facts.into_iter().enumerate() {
         seq += 1;
         let event = Event { seq, at: stamp.at, actor: stamp.actor.clone(), fact, prev, end: index + 1 == last };
-        let mut line = event.line()?;
-        let redacted = (stamp.redact)(&line);
-        if redacted != line {
-            Event::parse(&redacted)?;
-            line = redacted;
-        }
+        let line = Event::redacted(&event.line()?, stamp.redact)?;
         prev = Digest::of(&line);
         text.push_str(&line);
         text.push('\n');
@@ -592,10 +587,14 @@ fn write_whole(mut file: &File, lines: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        event::{FORMAT, SessionOutcome},
-        id::SessionId,
-        time::Lapse,
+    use crate::{
+        host::secret::Secrets,
+        model::{
+            event::{FORMAT, SessionOutcome},
+            id::{Oid, SessionId},
+            intent::Intent,
+            time::Lapse,
+        },
     };
 
     fn stamp(actor: &Actor) -> Stamp<'_> {
@@ -627,6 +626,36 @@ mod tests {
         let again = Log::open(folder.path(), "clone").expect("readable").expect("there");
         assert_eq!(texts(&again), ["one", "two", "after 2"]);
         assert_eq!(again.state(), two.state());
+    }
+
+    #[test]
+    fn a_digest_under_a_name_like_a_secret_s_stays_and_a_secret_does_not() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut log = Log::begin(folder.path(), "clone").expect("new");
+        let secrets = Secrets::given([("SHOP_TOKEN", "zq7-made-up-value")]);
+        let redact = |line: &str| secrets.redact(line).into_owned();
+        let actor = Actor::Autonomy;
+        let stamp = Stamp { redact: &redact, ..stamp(&actor) };
+        let oid = || Oid::new("3f".repeat(20)).expect("an id");
+        let records = ["npwd", "api_token", "secret"].map(|name| (format!(".claude/tasks/{name}"), Digest::of(name)));
+        let intent = Intent::Commit {
+            branch: "refs/heads/zq7-made-up-value".into(),
+            parent: None,
+            tree: oid(),
+            message: Digest::of("m"),
+            commit: oid(),
+            records: records.clone().into_iter().collect(),
+            replaces: std::collections::BTreeMap::new(),
+        };
+        let formed = Fact::IntentFormed { intent };
+        let line = Event { seq: 1, at: stamp.at, actor: actor.clone(), fact: formed.clone(), prev: Digest::of("p"), end: true };
+        let line = line.line().expect("small");
+        assert!(Event::parse(&redact(&line)).is_err(), "without more than that it is no event: {}", redact(&line));
+        log.append_facts(&stamp, &[formed]).expect("written");
+        let there = log.events().expect("whole").pop().expect("one").0.fact;
+        let Fact::IntentFormed { intent: Intent::Commit { branch, records: read, .. } } = there else { panic!("{there:?}") };
+        assert_eq!(read, records.into_iter().collect());
+        assert!(!branch.contains("zq7-made-up-value"), "{branch}");
     }
 
     #[test]

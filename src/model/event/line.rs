@@ -21,6 +21,9 @@ use crate::model::{
     time::Timestamp,
 };
 
+/// What stands on both sides of the number of an id that is held back: a character that nobody writes.
+const HELD: char = '\u{f8ff}';
+
 const END: &str = ",\"end\":true}";
 
 impl Event {
@@ -50,6 +53,33 @@ impl Event {
         Ok(line)
     }
 
+    /// A line without what `redact` takes out of it. What is no event any more then lost a digest or an object id, which stands
+    /// under a path that is named like a secret; those are left where they are.
+    ///
+    /// # Errors
+    /// Refuses what is no event even so.
+    pub fn redacted(line: &str, redact: impl Fn(&str) -> String) -> Result<String, Refusal> {
+        let redacted = redact(line);
+        if redacted == line || Self::parse(&redacted).is_ok() {
+            return Ok(redacted);
+        }
+        let mut ids = Vec::new();
+        let mut parts: Vec<Cow<'_, str>> = line.split('"').map(Cow::from).collect();
+        for at in 1..parts.len() {
+            // A quote inside a text has a backslash before it.
+            if is_id(&parts[at]) && !parts[at - 1].ends_with('\\') {
+                let held = format!("{HELD}{}{HELD}", ids.len());
+                ids.push((held.clone(), parts[at].clone().into_owned()));
+                parts[at] = held.into();
+            }
+        }
+        let mut redacted = redact(&parts.join("\""));
+        for (held, id) in ids {
+            redacted = redacted.replacen(&held, &id, 1);
+        }
+        Self::parse(&redacted).map(|_| redacted)
+    }
+
     /// Reads a line.
     ///
     /// # Errors
@@ -64,6 +94,11 @@ impl Event {
     pub fn closes(line: &str) -> bool {
         line.ends_with(END)
     }
+}
+
+/// Whether it can be a digest or an object id.
+fn is_id(text: &str) -> bool {
+    [40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Refusal> {
