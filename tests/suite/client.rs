@@ -145,6 +145,9 @@ fn the_real_client_finishes_a_task_on_a_published_crate() {
     let cargo = std::env::var_os("CARGO_HOME").map_or_else(|| person.join(".cargo"), PathBuf::from);
     let sandbox = sandbox
         .with("RUSTUP_HOME", rustup)
+        // A repository may ask for another toolchain; that of the machine is not to be brought up to it.
+        .with("RUSTUP_AUTO_INSTALL", "0")
+        .with("RUSTUP_TOOLCHAIN", std::env::var_os("RUSTUP_TOOLCHAIN").unwrap_or_else(|| "stable".into()))
         .with("CARGO_HOME", cargo)
         .with("PATH", std::env::var_os("PATH").unwrap_or_default())
         .with("TERM", "dumb")
