@@ -62,6 +62,19 @@ impl<'a> Transaction<'a> {
         Self::of_live(workspace)?.ok_or_else(|| none().into())
     }
 
+    /// Lets pass only a person, as whom it acts from here on: the token shows one although an agent's mark is in the environment.
+    ///
+    /// # Errors
+    /// Refuses anybody else; `what` is what they were about to do.
+    pub fn demand_person(&mut self, what: &str) -> Result<()> {
+        let workspace = self.workspace();
+        workspace.must_be_shown_person(what)?;
+        if !self.actor().is_person() {
+            self.act_as(Actor::Person { name: Some(workspace.person()) });
+        }
+        Ok(())
+    }
+
     /// The session that the command belongs to; one that ended, but whose log is still there, is first let go.
     fn of_live(workspace: &'a Workspace) -> Result<Option<Self>> {
         while let Some(session) = workspace.belongs_to()? {

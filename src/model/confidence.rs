@@ -10,14 +10,10 @@ use crate::model::{
     decision::{Risk, Ruling, Topic},
 };
 
-/// What the confidence is when nothing is known.
-const UNKNOWN: f64 = 0.5;
 /// How sure `strict` has to be.
 const STRICT: f64 = 0.95;
 /// How critical a decision may be at most without a person.
 const MOST_CRITICAL: f64 = 0.9;
-/// The share of decisions that is to reach a person.
-const TARGET: f64 = 0.05;
 
 /// When an agent is too little sure to act alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,7 +21,7 @@ const TARGET: f64 = 0.05;
 pub enum Caution {
     /// Whoever is less than 95 % sure does not.
     Strict,
-    /// It depends on how much the decision matters, and on how much was asked before.
+    /// It depends on how much the decision matters.
     #[default]
     Adaptive,
 }
@@ -38,33 +34,6 @@ impl Caution {
             Self::Strict => "strict",
             Self::Adaptive => "adaptive",
         }
-    }
-}
-
-/// What speaks for a decision being right, each from 0 to 1; none where nothing is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Factors {
-    /// How often decisions like it were right.
-    pub historical: Option<f64>,
-    /// How clearly the rules leave it to an agent.
-    pub rules: Option<f64>,
-    /// What was learned says.
-    pub learned: Option<f64>,
-    /// How complete what is known of it is.
-    pub context: Option<f64>,
-}
-
-impl Factors {
-    /// The mean of those that are known, with the weights 0.30, 0.25, 0.25 and 0.20: at most 1, and 0.5 without any.
-    #[must_use]
-    pub fn confidence(&self) -> f64 {
-        let weighed = [(self.historical, 0.30), (self.rules, 0.25), (self.learned, 0.25), (self.context, 0.20)];
-        let known = || weighed.iter().filter_map(|(factor, weight)| Some(((*factor)?, *weight)));
-        let weight: f64 = known().map(|(_, weight)| weight).sum();
-        if weight == 0.0 {
-            return UNKNOWN;
-        }
-        (known().map(|(factor, weight)| factor * weight).sum::<f64>() / weight).min(1.0)
     }
 }
 
@@ -120,24 +89,18 @@ impl Weight {
     /// What an agent says of how sure it is only lowers it.
     #[must_use]
     pub fn of(case: &Case, risk: Risk, ruling: Ruling) -> Self {
-        let known = Factors { rules: Some(by_rules(ruling)), ..Factors::default() };
-        let confidence = case.confidence.map_or(known.confidence(), |said| said.min(known.confidence()));
+        let confidence = case.confidence.map_or(by_rules(ruling), |said| said.min(by_rules(ruling)));
         Self { confidence, importance: importance(risk), criticality: criticality(case) }
     }
 
-    /// Why a person has to look, where `rate` of the decisions so far reached one; none where an agent may act.
+    /// Why a person has to look; none where an agent may act.
     #[must_use]
-    pub fn asks(&self, caution: Caution, rate: Option<f64>) -> Option<&'static str> {
+    pub fn asks(&self, caution: Caution) -> Option<&'static str> {
         match caution {
             Caution::Strict => (self.confidence < STRICT).then_some("less than 95 % sure"),
             Caution::Adaptive if self.criticality > MOST_CRITICAL => Some("too critical for an agent alone"),
             Caution::Adaptive => {
-                let asks = if rate.is_some_and(|rate| rate > TARGET) {
-                    self.confidence < 0.6 || self.importance > 0.8
-                } else {
-                    self.confidence < 0.8 && self.importance > 0.6
-                };
-                asks.then_some("not sure enough for what it matters")
+                (self.confidence < 0.8 && self.importance > 0.6).then_some("not sure enough for what it matters")
             }
         }
     }
@@ -152,32 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn factors_are_weighed_and_what_is_missing_is_left_out_of_the_weight() {
-        let all = Factors { historical: Some(0.9), rules: Some(0.8), learned: Some(0.6), context: Some(0.5) };
-        assert!(near(all.confidence(), 0.27 + 0.20 + 0.15 + 0.10));
-        let new_project = Factors { historical: None, learned: None, ..all };
-        assert!(near(new_project.confidence(), (0.20 + 0.10) / 0.45));
-        assert!(near(Factors::default().confidence(), 0.5));
-        assert!(near(Factors { historical: Some(1.5), ..Factors::default() }.confidence(), 1.0));
-    }
-
-    #[test]
-    fn a_new_project_can_be_sure_enough_without_any_history() {
-        let known = Factors { rules: Some(1.0), context: Some(1.0), ..Factors::default() };
-        let weight = Weight { confidence: known.confidence(), importance: 1.0, criticality: 0.3 };
-        assert_eq!(weight.asks(Caution::Strict, None), None);
-    }
-
-    #[test]
     fn each_bound_holds_on_its_own_side() {
-        let asks = |confidence, importance, criticality, rate| {
-            Weight { confidence, importance, criticality }.asks(Caution::Adaptive, rate).is_some()
+        let asks = |confidence, importance, criticality| {
+            Weight { confidence, importance, criticality }.asks(Caution::Adaptive).is_some()
         };
-        let strict = |confidence| Weight { confidence, importance: 0.0, criticality: 0.0 }.asks(Caution::Strict, None).is_some();
+        let strict = |confidence| Weight { confidence, importance: 0.0, criticality: 0.0 }.asks(Caution::Strict).is_some();
         assert!(strict(0.9499) && !strict(0.95));
-        assert!(asks(1.0, 0.0, 0.901, None) && !asks(1.0, 0.0, 0.9, None));
-        assert!(asks(0.799, 0.61, 0.3, Some(0.05)) && !asks(0.8, 0.61, 0.3, Some(0.05)) && !asks(0.799, 0.6, 0.3, Some(0.05)));
-        assert!(asks(0.599, 0.0, 0.3, Some(0.051)) && !asks(0.6, 0.8, 0.3, Some(0.051)) && asks(1.0, 0.81, 0.3, Some(0.051)));
+        assert!(asks(1.0, 0.0, 0.901) && !asks(1.0, 0.0, 0.9));
+        assert!(asks(0.799, 0.61, 0.3) && !asks(0.8, 0.61, 0.3) && !asks(0.799, 0.6, 0.3));
     }
 
     #[test]

@@ -91,15 +91,14 @@ impl Holdings {
     }
 
     /// Lets a decision hold only when a person approved it, where it was put to one: where a question asks about it, and where a
-    /// live log has it `awaited`, whatever became of the question's record.
-    pub fn wait_for_approval(&mut self, awaited: &BTreeSet<&DecisionId>) {
+    /// live log says that one was asked, whatever became of that question's record. `put` are the decisions that such logs
+    /// name, `approved` those that a person approved by what they say.
+    pub fn wait_for_approval(&mut self, put: &BTreeSet<&DecisionId>, approved: &BTreeSet<&DecisionId>) {
         for decision in self.decisions.iter_mut().filter(|it| it.status == decision::Status::Accepted) {
-            let asked = self.questions.iter().filter(|it| it.decides.as_ref() == Some(&decision.id));
-            let approved = |it: &Question| {
-                it.status == question::Status::Answered
-                    && it.answer.as_ref().is_some_and(|answer| answer.text == question::APPROVE)
-            };
-            if awaited.contains(&decision.id) || asked.into_iter().any(|it| !approved(it)) {
+            let mut asked = self.questions.iter().filter(|it| it.decides.as_ref() == Some(&decision.id)).peekable();
+            let is_put = put.contains(&decision.id) || asked.peek().is_some();
+            let is_approved = asked.any(|it| it.answer_is(question::APPROVE)) || approved.contains(&decision.id);
+            if is_put && !is_approved {
                 decision.status = decision::Status::Proposed;
             }
         }

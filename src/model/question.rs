@@ -19,10 +19,10 @@ use crate::model::{
 /// The heading over the answer in the body.
 pub const ANSWER: &str = "Answer";
 
-/// The answer that approves a decision.
+/// The answer that lets a gated task begin, and a proposed decision hold.
 pub const APPROVE: &str = "approve";
 
-/// The answer that rejects one.
+/// The answer that keeps it from that.
 pub const REJECT: &str = "reject";
 
 /// Why a question is asked.
@@ -161,6 +161,14 @@ pub struct Said {
     pub answer: Answer,
     /// What it rules on; none in a log of before this was written down.
     pub about: Option<Subject>,
+}
+
+impl Said {
+    /// The decision that it approves.
+    #[must_use]
+    pub fn approves(&self) -> Option<&DecisionId> {
+        self.about.as_ref().filter(|_| self.answer.text == APPROVE).and_then(|about| about.decides.as_ref())
+    }
 }
 
 /// A question as its record says.
@@ -340,6 +348,12 @@ impl Question {
             Status::Expired => self.default.as_deref(),
             Status::Open | Status::Withdrawn => None,
         }
+    }
+
+    /// Whether a person answered so.
+    #[must_use]
+    pub fn answer_is(&self, text: &str) -> bool {
+        self.status == Status::Answered && self.answer.as_ref().is_some_and(|answer| answer.text == text)
     }
 
     /// The answer in the words of the question: a choice may be named by its number from 1, by its name in any case, or by a

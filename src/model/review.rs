@@ -2,6 +2,8 @@
 //!
 //! The records of the range say it all: no log is needed, so that it works in any clone.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,17 +45,18 @@ pub struct Fault {
 /// The part of a pull request's text that tells of decisions: those that wait for a person first, then those that a person was to
 /// approve or that can go wrong badly, then the rest, one line each.
 #[must_use]
-pub fn digest(decisions: &[&Decision]) -> String {
+pub fn digest(decisions: &[Decision]) -> String {
     let mut text = "## Decisions\n".to_owned();
-    let mut rest: Vec<&Decision> = decisions.to_vec();
-    rest.sort_by(|left, right| (right.risk, &left.id).cmp(&(left.risk, &right.id)));
-    let parts = [Part::Waits, Part::Gone, Part::Weighty, Part::Taken];
-    let parts = parts.map(|part| (part, rest.iter().copied().filter(|it| Part::of(it) == part).collect::<Vec<_>>()));
+    let mut parts: BTreeMap<Part, Vec<&Decision>> = BTreeMap::new();
+    for decision in decisions {
+        parts.entry(Part::of(decision)).or_default().push(decision);
+    }
     if decisions.is_empty() {
         text.push_str("\nNone was taken or changed.\n");
     }
     let mut left = MAX_LINES;
-    for (kind, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
+    for (kind, mut part) in parts {
+        part.sort_by_key(|decision| (Reverse(decision.risk), &decision.id));
         text.push_str(&format!("\n### {} ({})\n\n", kind.heading(), part.len()));
         let shown = part.len().min(left);
         left -= shown;
@@ -67,8 +70,8 @@ pub fn digest(decisions: &[&Decision]) -> String {
     text
 }
 
-/// A part of a digest.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// A part of a digest, in their order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Waits,
     Gone,
@@ -104,8 +107,8 @@ fn line(decision: &Decision) -> String {
     let choice = decision.choice.as_ref().map_or(String::new(), |choice| format!(": {}", markdown::one_line(choice)));
     let reason = decision.reason.as_ref().map_or(String::new(), |reason| format!(" — {}", markdown::one_line(reason)));
     let by = decision.by.as_ref().map_or(String::new(), |by| format!(", {by}"));
-    let words = quote::line(&format!("**{}**{choice}{reason}", markdown::one_line(&decision.title)), MAX_LINE);
-    format!("- {words} ({} risk{by}; `{}`)\n", decision.risk, decision.id)
+    let words = quote::line(&format!("{choice}{reason}"), MAX_LINE);
+    format!("- **{}**{words} ({} risk{by}; `{}`)\n", quote::line(&decision.title, MAX_LINE), decision.risk, decision.id)
 }
 
 /// What is wrong with the decisions of a range, and what of its change no decision covers: what `reasons` say is of medium risk or
@@ -215,7 +218,7 @@ mod tests {
             decision("large", Risk::Critical, Status::Accepted),
             decision("gone", Risk::Low, Status::Superseded),
         ];
-        insta::assert_snapshot!(digest(&decisions.iter().collect::<Vec<_>>()), @r"
+        insta::assert_snapshot!(digest(&decisions), @r"
         ## Decisions
 
         ### Wait for a person (1)
@@ -237,7 +240,7 @@ mod tests {
         ");
         let many: Vec<Decision> =
             (0..100).map(|number| decision(&format!("d{number:03}"), Risk::Low, Status::Accepted)).collect();
-        let text = digest(&many.iter().collect::<Vec<_>>());
+        let text = digest(&many);
         assert!(text.lines().count() <= MAX_LINES + 6 && text.ends_with("- 70 more below `.claude/decisions/`\n"), "{text}");
         assert!(digest(&[]).contains("None was taken"));
     }

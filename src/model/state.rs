@@ -20,7 +20,7 @@ use crate::model::{
     id::{ClientId, DecisionId, Digest, GateName, Oid, QuestionId, TaskId, slug},
     intent::{Intent, Settlement},
     plan::progress::Progress as Headway,
-    question::{APPROVE, Said},
+    question::Said,
     quote,
     refusal::Refusal,
     time::{Lapse, Timestamp},
@@ -70,8 +70,8 @@ pub struct State {
     pub questions: Newest<Named<QuestionId>>,
     /// What persons said, by question.
     pub said: BTreeMap<QuestionId, Said>,
-    /// Decisions that were put to a person who has not approved them.
-    pub awaited: BTreeMap<DecisionId, QuestionId>,
+    /// Decisions that were put to a person.
+    pub put: BTreeSet<DecisionId>,
     /// Questions answered.
     pub answers: u64,
     /// Checkpoints with a tag.
@@ -145,7 +145,7 @@ impl State {
             decisions: Newest::default(),
             questions: Newest::default(),
             said: BTreeMap::new(),
-            awaited: BTreeMap::new(),
+            put: BTreeSet::new(),
             answers: 0,
             checkpoints: Newest::default(),
             snapshots: Newest::default(),
@@ -375,18 +375,11 @@ impl State {
             }
             Fact::QuestionAsked { question, title, decides } => {
                 self.questions.push(Named { id: question.clone(), title: title.clone(), at });
-                if let Some(decision) = decides {
-                    self.awaited.insert(decision.clone(), question.clone());
-                }
+                self.put.extend(decides.clone());
             }
             Fact::QuestionAnswered { .. } => {
                 self.answers += 1;
-                if let Some((question, said)) = event.said(self.session.as_ref().map(|session| session.id.clone())) {
-                    if said.answer.text == APPROVE {
-                        self.awaited.retain(|_, asked| *asked != question);
-                    }
-                    self.said.insert(question, said);
-                }
+                self.said.extend(event.said(self.session.as_ref().map(|session| session.id.clone())));
             }
             Fact::ClientTold { client, .. } => {
                 if let Some(client) = client {

@@ -18,7 +18,7 @@ use crate::{
         holdings::{HeldTask, Holdings},
         id::{DecisionId, NoteId, QuestionId, TaskId},
         memory::Note,
-        question::Question,
+        question::{Question, Said},
         record::RecordKind,
         refusal::Refusal,
         task::Task,
@@ -50,8 +50,10 @@ pub fn read(workspace: &Workspace, overview: &Overview, wanted: &[RecordKind]) -
     }
     if wanted.contains(&RecordKind::Question) {
         holdings.wait_for_answers(workspace.clock().now());
-        let awaited = overview.logs.iter().flat_map(|known| known.state.awaited.keys());
-        holdings.wait_for_approval(&awaited.collect());
+        let states = || overview.logs.iter().map(|known| &known.state);
+        let put = states().flat_map(|state| &state.put).collect();
+        let approved = states().flat_map(|state| state.said.values()).filter_map(Said::approves).collect();
+        holdings.wait_for_approval(&put, &approved);
     }
     Ok((holdings, unreadable))
 }

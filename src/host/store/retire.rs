@@ -13,7 +13,7 @@ use crate::{
             lock::CloneLock,
             pages::{self, Rendered},
             publish::{self, Publication, Published},
-            record, settle,
+            record, said, settle,
             snapshots::{self, Prepared},
         },
     },
@@ -63,7 +63,11 @@ pub fn finish(ledger: &mut Ledger<'_>) -> Result<Published> {
     pages::heal(ledger);
     let subject = format!("autonomy: end session {session}");
     let published = publish::publish(ledger, &Publication { subject, ..Publication::default() })?;
-    publish::pin(ledger)?;
+    if let Some(pin) = publish::pin(ledger)?
+        && !ledger.state().said.is_empty()
+    {
+        said::keep(workspace, &pin, &ledger.state().said);
+    }
     failpoint::reach("retire.pinned").doing("end the session in", &ledger.directory())?;
     hand_on(ledger)?;
     let private = Private::of(workspace.common_directory());

@@ -4,7 +4,10 @@
 //! A person's word is an event of a log in this clone, live or retired, or it came with a commit on a protected branch of a
 //! remote. Anything else that a record says is a proposal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use crate::{
     host::{
@@ -111,12 +114,24 @@ impl<'a> Answers<'a> {
     }
 }
 
-/// What persons said in a session that was retired in this clone. Its journals do not change any more, so that what was found is
-/// kept for the next command.
+/// Where what was said in a session is kept, whose state the commit `pin` holds.
+fn kept(workspace: &Workspace, pin: &Oid) -> PathBuf {
+    Private::of(workspace.common_directory()).cache().join(format!("said-{pin}.json"))
+}
+
+/// Keeps what persons said in a session that is being retired, whose state the commit `pin` holds, so that it need not be looked
+/// for in the journals.
+pub fn keep(workspace: &Workspace, pin: &Oid, said: &BTreeMap<QuestionId, Said>) {
+    if let Ok(bytes) = serde_json::to_vec(said) {
+        // What cannot be kept is found again.
+        drop(write::replace(&kept(workspace, pin), &bytes, Durability::Derived));
+    }
+}
+
+/// What persons said in a session that was retired in this clone.
 fn retired(workspace: &Workspace, session: &SessionId) -> Result<BTreeMap<QuestionId, Said>> {
     let Some(pin) = workspace.git()?.find_ref(&sealed::pin_name(session))? else { return Ok(BTreeMap::new()) };
-    let kept = Private::of(workspace.common_directory()).cache().join(format!("said-{pin}.json"));
-    let read = write::read_capped(&kept, MAX_KEPT).ok().flatten();
+    let read = write::read_capped(&kept(workspace, &pin), MAX_KEPT).ok().flatten();
     if let Some(said) = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         return Ok(said);
     }
@@ -128,10 +143,6 @@ fn retired(workspace: &Workspace, session: &SessionId) -> Result<BTreeMap<Questi
         }
         let Ok(event) = Event::parse(line) else { continue };
         said.extend(event.said(Some(session.clone())));
-    }
-    if let Ok(bytes) = serde_json::to_vec(&said) {
-        // What cannot be kept is found again.
-        drop(write::replace(&kept, &bytes, Durability::Derived));
     }
     Ok(said)
 }

@@ -248,7 +248,7 @@ impl Policy {
         // A table without a row for everything else leaves the rest to a person.
         let ruling = steps.iter().filter_map(|step| step.demands).max().filter(|_| row.is_some()).unwrap_or(Ruling::Person);
         // Of what waits for somebody anyway nothing more is asked.
-        let doubt = Weight::of(case, risk, ruling).asks(self.caution, None).filter(|_| ruling.is_free());
+        let doubt = Weight::of(case, risk, ruling).asks(self.caution).filter(|_| ruling.is_free());
         let Some(doubt) = doubt else {
             return Judged { ruling, risk, steps };
         };

@@ -13,7 +13,7 @@ use crate::model::{
     expression::{self, Expression},
     refusal::{Code, Refusal},
     time::Lapse,
-    workflow::{Act, Each, Step, Until, Workflow, scope},
+    workflow::{Act, Each, Step, Until, Workflow, retry::Retry, scope},
 };
 
 /// A step in a plan.
@@ -39,6 +39,9 @@ pub struct Planned {
     pub takes: Lapse,
     /// Whether that is an estimate.
     pub estimated: bool,
+    /// How long is waited after each try that fails, before the next.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Lapse>,
     /// For how many values it is done, when that is known and not one.
     pub times: Option<usize>,
     /// Whether its condition holds; none where that is known only when it runs, or where it has none.
@@ -204,6 +207,7 @@ fn planned(workflow: &Workflow, values: Option<&Value>) -> Result<Plan, Refusal>
             starts,
             takes,
             estimated: step.estimate.is_some(),
+            waits: step.retry.iter().flat_map(Retry::waits).collect(),
             times: step.each.as_ref().and_then(Each::times),
             holds,
             critical: false,

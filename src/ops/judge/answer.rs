@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
-        actor::Actor,
         decision::{self, Decision},
         event::Fact,
         id::{Oid, QuestionId, TaskId},
@@ -52,11 +51,7 @@ pub struct Outcome {
 /// Refuses anybody but a person, an unknown question, one that is settled, and an answer that a human gate does not offer.
 pub fn answer(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let mut transaction = Transaction::open(workspace)?;
-    workspace.must_be_shown_person("answering a question")?;
-    if !transaction.actor().is_person() {
-        // The token shows a person although an agent's mark is in the environment.
-        transaction.act_as(Actor::Person { name: Some(workspace.person()) });
-    }
+    transaction.demand_person("answering a question")?;
     let lock = transaction.lock_clone()?;
     let board = Board::read(workspace)?;
     let question = board.question(&request.question)?.clone();

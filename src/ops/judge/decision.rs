@@ -6,24 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{
-        Result,
-        store::{
-            holdings,
-            overview::Overview,
-            record::{self, Stored},
-        },
-        transaction::Transaction,
-        workspace::Workspace,
-    },
+    host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
         decision::{ChangeKind, Decision, Risk, Status, TurnedOut},
         event::Fact,
-        id::{Candidate, DecisionId, SessionId, resolve},
+        id::{DecisionId, SessionId},
         outcome::Label,
         record::RecordKind,
-        refusal::Refusal,
     },
+    ops::work::board::Board,
 };
 
 /// Which decisions are wanted: those that fit all that is said.
@@ -97,7 +88,9 @@ pub struct Told {
 /// # Errors
 /// Fails when the store or git cannot be read; records that are malformed are left out and named.
 pub fn list(workspace: &Workspace, request: &ListRequest) -> Result<Listed> {
-    let mut decisions: Vec<Decision> = all(workspace)?;
+    let board = Board::of_decisions(workspace)?;
+    board.notice(workspace);
+    let mut decisions = board.holdings.decisions;
     decisions.retain(|decision| fits(request, decision));
     decisions.sort_by(|one, other| (Reverse(one.created), &one.id).cmp(&(Reverse(other.created), &other.id)));
     Ok(Listed { decisions })
@@ -108,7 +101,9 @@ pub fn list(workspace: &Workspace, request: &ListRequest) -> Result<Listed> {
 /// # Errors
 /// Refuses a name that fits none or several.
 pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
-    let (decision, stored) = find(workspace, &request.decision)?;
+    let board = Board::of_decisions(workspace)?;
+    let decision = board.decision(&request.decision)?.clone();
+    let stored = board.stored(workspace, RecordKind::Decision, decision.id.as_str())?;
     let text = stored.document()?.body().trim().to_owned();
     Ok(Shown { decision, path: stored.path, text })
 }
@@ -120,7 +115,9 @@ pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
 pub fn outcome(workspace: &Workspace, request: &OutcomeRequest) -> Result<Told> {
     let mut transaction = Transaction::open(workspace)?;
     let lock = transaction.lock_clone()?;
-    let (decision, stored) = find(workspace, &request.decision)?;
+    let board = Board::of_decisions(workspace)?;
+    let decision = board.decision(&request.decision)?.clone();
+    let stored = board.stored(workspace, RecordKind::Decision, decision.id.as_str())?;
     let words = request.words.clone().filter(|words| !words.trim().is_empty());
     let turned_out = TurnedOut { label: request.label, words, by: transaction.actor().clone(), at: transaction.at() };
     let document = decision.told(&stored.document()?, &turned_out)?;
@@ -139,29 +136,4 @@ fn fits(request: &ListRequest, decision: &Decision) -> bool {
         && request.risk.is_none_or(|risk| decision.risk >= risk)
         && request.path.as_ref().is_none_or(|path| decision.concerns(path))
         && request.session.as_ref().is_none_or(|session| decision.session.as_ref() == Some(session))
-}
-
-/// The decision that `given` means, and its file.
-pub(super) fn find(workspace: &Workspace, given: &str) -> Result<(Decision, Stored)> {
-    let mut decisions = all(workspace)?;
-    let candidates: Vec<Candidate<'_>> =
-        decisions.iter().map(|it| Candidate { name: it.id.as_str(), title: &it.title }).collect();
-    let index = resolve(DecisionId::KIND, given, &candidates)
-        .map_err(|refusal| if refusal.hint.is_some() { refusal } else { refusal.hint("`autonomy decision list` shows all") })?;
-    let decision = decisions.swap_remove(index);
-    let path = RecordKind::Decision.path(decision.id.as_str());
-    let records = record::list(workspace, &Overview::read(workspace)?, RecordKind::Decision.folder().unwrap_or_default())?;
-    let stored = records.into_iter().find(|stored| stored.path == path);
-    let stored = stored.ok_or_else(|| Refusal::conflict(format!("`{path}` is gone")).retryable())?;
-    Ok((decision, stored))
-}
-
-/// All of them; where one stands follows from what persons said, too.
-fn all(workspace: &Workspace) -> Result<Vec<Decision>> {
-    let wanted = [RecordKind::Decision, RecordKind::Question];
-    let (holdings, unreadable) = holdings::read(workspace, &Overview::read(workspace)?, &wanted)?;
-    for refusal in unreadable {
-        workspace.notice(format!("left out: {}", refusal.message));
-    }
-    Ok(holdings.decisions)
 }

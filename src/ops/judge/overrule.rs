@@ -8,18 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
-        actor::Actor,
         decision::{Decision, DecisionOption, Status},
         event::Fact,
         id::{DecisionId, Oid, TaskId, record_name},
         markdown::one_line,
         record::RecordKind,
         refusal::Refusal,
-        task::{Priority, Task},
+        task::{Criterion, Priority, Task},
     },
-    ops::{
-        judge::decision::find,
-        work::task::{add, commit_for_person},
+    ops::work::{
+        board::Board,
+        task::{add, commit_for_person},
     },
 };
 
@@ -63,13 +62,11 @@ pub fn overrule(workspace: &Workspace, request: &Request) -> Result<Outcome> {
             .into());
     }
     let mut transaction = Transaction::open(workspace)?;
-    workspace.must_be_shown_person("replacing a decision")?;
-    if !transaction.actor().is_person() {
-        // The token shows a person although an agent's mark is in the environment.
-        transaction.act_as(Actor::Person { name: Some(workspace.person()) });
-    }
+    transaction.demand_person("replacing a decision")?;
     let lock = transaction.lock_clone()?;
-    let (old, stored) = find(workspace, &request.decision)?;
+    let board = Board::of_decisions(workspace)?;
+    let old = board.decision(&request.decision)?;
+    let stored = board.stored(workspace, RecordKind::Decision, old.id.as_str())?;
     match old.status {
         Status::Accepted if old.choice.as_ref() != Some(&choice) => {}
         Status::Accepted => return Err(Refusal::no(format!("the decision {} chose `{choice}` already", old.id)).into()),
@@ -96,7 +93,7 @@ pub fn overrule(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         options,
         choice: Some(choice.clone()),
         reason: Some(reason.clone()),
-        context: Some(format!("It takes the place of `{}`, which chose {}.", old.id, chose(&old))),
+        context: Some(format!("It takes the place of `{}`, which chose {}.", old.id, chose(old))),
         by: Some(transaction.actor().clone()),
         task: old.task.clone(),
         session: transaction.session().cloned(),
@@ -106,7 +103,8 @@ pub fn overrule(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     let title = format!("Follow the decision: {}", old.title);
     let task = Task {
         priority: Priority::High,
-        description: format!("A person chose `{choice}` instead of {} (`{}`).\n\n{reason}", chose(&old), new.id),
+        description: format!("A person chose `{choice}` instead of {} (`{}`).\n\n{reason}", chose(old), new.id),
+        criteria: vec![Criterion { text: format!("What was built follows `{choice}`"), done: false }],
         session: transaction.session().cloned(),
         ..Task::new(TaskId::new(record_name(transaction.at(), &title, &workspace.clock().suffix(4)?))?, title, transaction.at())
     };
@@ -125,7 +123,7 @@ pub fn overrule(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     transaction.append_facts(&facts)?;
     drop(lock);
     let commit = commit_for_person(&mut transaction, format!("decision replaced: {}", new.title));
-    Ok(Outcome { decision: new.id, title: new.title, replaces: old.id, task: task.id, commit })
+    Ok(Outcome { decision: new.id, title: new.title, replaces: old.id.clone(), task: task.id, commit })
 }
 
 fn chose(old: &Decision) -> String {

@@ -181,14 +181,11 @@ fn said(workspace: &Workspace, call: &Digest) -> Result<Option<(QuestionId, Stri
         _ => None,
     };
     let questions: Vec<QuestionId> = events.iter().filter_map(|event| about(&event.fact)).collect();
-    let answer = |fact: &Fact| match fact {
-        Fact::QuestionAnswered { question, answer, .. } if questions.contains(question) => {
-            Some((question.clone(), answer.clone()))
-        }
-        _ => None,
-    };
-    let said = events.iter().filter(|event| event.actor.is_person());
-    Ok(said.filter_map(|event| Some((event.at, answer(&event.fact)?))).max_by_key(|(at, _)| *at).map(|(_, said)| said))
+    let said = events.iter().filter_map(|event| event.said(None)).filter(|(question, _)| questions.contains(question));
+    Ok(said
+        .map(|(question, said)| (question, said.answer))
+        .max_by_key(|(_, answer)| answer.at)
+        .map(|(it, answer)| (it, answer.text)))
 }
 
 fn question(request: &Request, call: &Digest, words: &str, task: Option<&TaskId>) -> ask::Request {

@@ -8,7 +8,6 @@ use crate::{
     host::{Result, git::Repository, store::bytes, workspace::Workspace},
     model::{
         authority::case::Case,
-        change::TreePath,
         decision::Decision,
         document::Document,
         id::{DecisionId, Oid},
@@ -20,8 +19,8 @@ use crate::{
 };
 
 /// Which decisions a pull request is told of.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct DigestRequest {
     /// The commit or branch that the work goes to: what HEAD has since both parted is told.
     pub since: String,
@@ -37,8 +36,8 @@ pub struct Digest {
 }
 
 /// Which range is checked.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CheckRequest {
     /// `A..B`, or `A...B` for what `B` has since both parted.
     pub range: String,
@@ -65,7 +64,7 @@ pub fn digest(workspace: &Workspace, request: &DigestRequest) -> Result<Digest> 
         workspace.notice(format!("left out: {}", fault.words));
     }
     let decisions: Vec<Decision> = entries.into_iter().map(|entry| entry.decision).collect();
-    let text = review::digest(&decisions.iter().collect::<Vec<_>>());
+    let text = review::digest(&decisions);
     Ok(Digest { decisions, text })
 }
 
@@ -86,15 +85,11 @@ pub fn check(workspace: &Workspace, request: &CheckRequest) -> Result<Checked> {
 
 /// The decisions that `to` has and `from` has not, or not like this; what cannot be read is a fault.
 fn entries(git: &Repository, from: &Oid, to: &Oid) -> Result<(Vec<Entry>, Vec<Fault>)> {
-    let folder = TreePath::new(RecordKind::Decision.folder().unwrap_or_default())?;
-    let before = git.entries_below(from, Some(&folder))?;
+    let folder = format!("{}/", RecordKind::Decision.folder().unwrap_or_default());
     let (mut entries, mut faults) = (Vec::new(), Vec::new());
-    for (path, side) in git.entries_below(to, Some(&folder))? {
-        let text = path.to_string();
-        let Some(name) = text.rsplit('/').next().and_then(|file| file.strip_suffix(".md")) else { continue };
-        if before.iter().any(|(known, there)| *known == path && there.oid == side.oid) {
-            continue;
-        }
+    for change in git.changes(Some(from), to)? {
+        let (text, Some(side)) = (change.path.to_string(), change.after) else { continue };
+        let Some(name) = text.strip_prefix(&folder).and_then(|file| file.strip_suffix(".md")) else { continue };
         match entry(git, &text, name, &side.oid)? {
             Ok(entry) => entries.push(entry),
             Err(refusal) => faults.push(Fault { path: text, line: None, words: refusal.message }),

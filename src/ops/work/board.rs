@@ -1,4 +1,4 @@
-//! What verbs about tasks and questions look at: the records in force, where each task stands, and finding one by what a
+//! What verbs about tasks, questions and decisions look at: the records in force, where each stands, and finding one by what a
 //! person typed. Reads only.
 
 use crate::{
@@ -12,15 +12,16 @@ use crate::{
         workspace::Workspace,
     },
     model::{
+        decision::Decision,
         holdings::{HeldTask, Holdings},
-        id::{Candidate, QuestionId, TaskId, resolve},
+        id::{Candidate, DecisionId, QuestionId, TaskId, resolve},
         question::Question,
         record::RecordKind,
         refusal::{Code, Refusal},
     },
 };
 
-/// Tasks and questions in force.
+/// Records in force.
 #[derive(Clone, Debug)]
 pub struct Board {
     /// All live logs.
@@ -37,9 +38,20 @@ impl Board {
     /// # Errors
     /// Fails when the store or git cannot be read; records that are malformed are left out and named.
     pub fn read(workspace: &Workspace) -> Result<Self> {
+        Self::of(workspace, &[RecordKind::Task, RecordKind::Question])
+    }
+
+    /// Reads decisions, with the questions by which some of them stand.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn of_decisions(workspace: &Workspace) -> Result<Self> {
+        Self::of(workspace, &[RecordKind::Decision, RecordKind::Question])
+    }
+
+    fn of(workspace: &Workspace, wanted: &[RecordKind]) -> Result<Self> {
         let overview = Overview::read(workspace)?;
-        let wanted = [RecordKind::Task, RecordKind::Question];
-        let (holdings, unreadable) = holdings::read(workspace, &overview, &wanted)?;
+        let (holdings, unreadable) = holdings::read(workspace, &overview, wanted)?;
         Ok(Self { overview, holdings, unreadable })
     }
 
@@ -63,6 +75,17 @@ impl Board {
         let all = &self.holdings.questions;
         let candidates: Vec<Candidate<'_>> = all.iter().map(|it| Candidate { name: it.id.as_str(), title: &it.title }).collect();
         let index = resolve(QuestionId::KIND, given, &candidates).map_err(|refusal| self.unknown(refusal, "inbox"))?;
+        Ok(&all[index])
+    }
+
+    /// The decision that `given` means.
+    ///
+    /// # Errors
+    /// As [`Self::task`].
+    pub fn decision(&self, given: &str) -> Result<&Decision> {
+        let all = &self.holdings.decisions;
+        let candidates: Vec<Candidate<'_>> = all.iter().map(|it| Candidate { name: it.id.as_str(), title: &it.title }).collect();
+        let index = resolve(DecisionId::KIND, given, &candidates).map_err(|refusal| self.unknown(refusal, "decision list"))?;
         Ok(&all[index])
     }
 

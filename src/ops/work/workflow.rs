@@ -8,7 +8,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{Result, store::write, workspace::Workspace},
+    host::{
+        Result,
+        store::{
+            overview::Overview,
+            record::{self, Stored},
+        },
+        workspace::Workspace,
+    },
     model::{
         document::utf8,
         id::{self, Candidate},
@@ -197,10 +204,10 @@ struct Files {
 impl Files {
     fn read(workspace: &Workspace) -> Result<Self> {
         let mut files = Self { good: Workflows::new(), bad: BTreeMap::new() };
-        for file in write::files_below(workspace.root(), FOLDER)? {
-            let Some(name) = file.strip_prefix(FOLDER).map(|name| name.trim_start_matches('/')) else { continue };
-            let Some(stem) = name.strip_suffix(".yaml").filter(|stem| !stem.is_empty() && !stem.contains('/')) else { continue };
-            let bytes = write::read_capped(&workspace.root().join(&file), read::MAX_FILE as u64)?.unwrap_or_default();
+        let folder = format!("{FOLDER}/");
+        for Stored { path: file, bytes, .. } in record::list(workspace, &Overview::read(workspace)?, FOLDER)? {
+            let name = file.strip_prefix(&folder).filter(|name| !name.contains('/'));
+            let Some(stem) = name.and_then(|name| name.strip_suffix(".yaml")) else { continue };
             match utf8(&file, bytes).and_then(|text| read::read(&file, stem, &text)) {
                 Ok(workflow) => drop(files.good.insert(stem.to_owned(), workflow)),
                 Err(refusal) => drop(files.bad.insert(stem.to_owned(), refusal)),

@@ -354,6 +354,9 @@ fn decisions_and_questions() {
         survives(LIVE, line);
     }
     survives_then(LIVE, "answer Colour? red", "commit");
+    let decided = [LIVE, &["decide Size --choose small"]].concat();
+    survives(&decided, "decision outcome Size failure");
+    survives_then(&decided, "decision override Size --choose large --because needed", "commit");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use walkdir::WalkDir;
+
 use crate::{
     sandbox::{Output, Sandbox},
     work::{add, answer, begin, open_question, standing, with_token},
@@ -108,6 +110,8 @@ fn what_a_person_said_outlives_the_session_and_reaches_other_clones_by_a_protect
         agent(&sandbox, &["task", "done", &other]).ended(1);
     }
     sandbox.git(["clone", "--quiet", "--branch", "topic", ".", "../clone"]);
+    assert_eq!(standing(&sandbox, &task), "open", "it waits for nobody");
+    fs::remove_dir_all(sandbox.path(".git/autonomy/cache")).unwrap();
     agent(&sandbox, &["task", "start", &task]).ok();
     let clone = sandbox.at("../clone");
     clone.git(["remote", "set-head", "origin", "main"]);
@@ -139,4 +143,30 @@ fn a_decision_that_waits_for_a_person_is_not_taken_by_an_edit() {
     edit(&sandbox, &format!(".claude/questions/{question}.md"), &[("urgency: P3", &format!("decides: {decision}"))]);
     answer(&sandbox, question, "reject").ok();
     assert!(sandbox.read(&path).contains("status: rejected"), "{}", sandbox.read(&path));
+}
+
+#[test]
+fn what_a_person_approves_from_another_work_tree_holds_in_all() {
+    let sandbox = begin();
+    let decide = ["decide", "Break the public interface", "--option", "now", "--choose", "now", "--because", "It is wrong."];
+    let decided = agent(&sandbox, &[&decide[..], &["--risk", "critical", "--json"]].concat()).ended(3).json();
+    let listed = |sandbox: &Sandbox| sandbox.autonomy(["decision", "list", "--status", "accepted"]).ok().stdout;
+    assert_eq!(listed(&sandbox), "");
+    sandbox.git(["worktree", "add", "--quiet", "../other"]);
+    let first = sandbox.work().to_owned();
+    let sandbox = sandbox.at("../other");
+    sandbox.git(["checkout", "--quiet", "--detach"]);
+    for folder in ["decisions", "questions"] {
+        let name = decided[folder.strip_suffix('s').unwrap()].as_str().unwrap();
+        let path = format!(".claude/{folder}/{name}.md");
+        let record = fs::read_to_string(first.join(&path)).unwrap();
+        sandbox.write(&path, record);
+    }
+    answer(&sandbox, decided["question"].as_str().unwrap(), "approve").ok();
+    let logs = WalkDir::new(first.join(".git/autonomy/sessions")).into_iter().flatten();
+    for log in logs.filter(|entry| entry.file_name() == "log.yaml") {
+        let log = fs::read_to_string(log.path()).unwrap();
+        assert!(log.contains("question.asked") && !log.contains("question.answered"), "the answer stands in another log");
+    }
+    assert!(listed(&sandbox).contains("Break the public interface"));
 }

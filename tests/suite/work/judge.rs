@@ -117,6 +117,7 @@ fn a_decision_of_some_risk_names_options_and_a_reason() {
     assert!(replace("one").ended(1).stderr.contains("chose `one` already"));
     let new = replace("two").ok();
     assert!(new.stderr.contains("the task ") && new.stderr.contains("follows it"), "{}", new.stderr);
+    assert!(!sandbox.autonomy(["verify"]).ok().stdout.contains("follow-the-decision"), "the task says when it is done");
     assert!(replace("two").ended(1).stderr.contains("is superseded already"));
     let listed = sandbox.autonomy(["decision", "list"]).ok().stdout;
     assert_eq!(listed.lines().map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>(), ["accepted", "superseded"]);

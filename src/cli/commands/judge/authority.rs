@@ -10,7 +10,10 @@ use crate::{
     },
     host::Result,
     model::{
-        authority::{case::Case, ruling::Judged},
+        authority::{
+            case::Case,
+            ruling::{Judged, Step},
+        },
         decision::{ChangeKind, Ruling},
         id::AgentName,
         quote::{counted, first_of},
@@ -79,21 +82,28 @@ impl Authority {
                 let outcome = authority::show(&workspace, &Request::default())?;
                 context.say(&workspace, &outcome, |screen| table(screen, &outcome))
             }
-            Self::Check(asked) if asked.change().is_some() => {
-                let outcome = change::check(&workspace, &asked.request()?)?;
+            Self::Check(asked) => {
+                let Some(change) = asked.change() else {
+                    let judged = authority::check(&workspace, &asked.case()?)?;
+                    context.say(&workspace, &judged, |screen| ruled(screen, judged.ruling, judged.decisive()))?;
+                    return Ok(code(judged.ruling));
+                };
+                let outcome = change::check(&workspace, &change::Request { change, case: asked.case()? })?;
                 context.say(&workspace, &outcome, |screen| {
-                    screen.data(outcome.ruling.word());
-                    if let Some(step) = outcome.decisive() {
-                        screen.talk(format!("{} (`{}`)", step.what, step.place()));
-                    }
+                    ruled(screen, outcome.ruling, outcome.decisive());
                     for line in reasons(&outcome) {
                         screen.talk(line);
                     }
                 })?;
                 Ok(code(outcome.ruling))
             }
-            Self::Explain(asked) if asked.change().is_some() => {
-                let outcome = change::check(&workspace, &asked.request()?)?;
+            Self::Explain(asked) => {
+                let Some(change) = asked.change() else {
+                    let judged = authority::check(&workspace, &asked.case()?)?;
+                    context.say(&workspace, &judged, |screen| way(screen, &judged))?;
+                    return Ok(code(judged.ruling));
+                };
+                let outcome = change::check(&workspace, &change::Request { change, case: asked.case()? })?;
                 context.say(&workspace, &outcome, |screen| {
                     for line in reasons(&outcome) {
                         screen.data(line);
@@ -103,21 +113,6 @@ impl Authority {
                     }
                 })?;
                 Ok(code(outcome.ruling))
-            }
-            Self::Check(asked) => {
-                let judged = authority::check(&workspace, &asked.case()?)?;
-                context.say(&workspace, &judged, |screen| {
-                    screen.data(judged.ruling.word());
-                    if let Some(step) = judged.decisive() {
-                        screen.talk(format!("{} (`{}`)", step.what, step.place()));
-                    }
-                })?;
-                Ok(code(judged.ruling))
-            }
-            Self::Explain(asked) => {
-                let judged = authority::check(&workspace, &asked.case()?)?;
-                context.say(&workspace, &judged, |screen| way(screen, &judged))?;
-                Ok(code(judged.ruling))
             }
             Self::Test => {
                 let tested = authority::test(&workspace, &Request::default())?;
@@ -132,11 +127,6 @@ impl Asked {
     fn change(&self) -> Option<Given> {
         let diff = self.diff.clone().map(Given::Diff);
         diff.or(self.staged.then_some(Given::Staged)).or(self.worktree.then_some(Given::Worktree))
-    }
-
-    fn request(self) -> Result<change::Request> {
-        let change = self.change().unwrap_or(Given::Worktree);
-        Ok(change::Request { change, case: self.case()? })
     }
 
     fn case(self) -> Result<Case> {
@@ -158,6 +148,14 @@ fn code(ruling: Ruling) -> u8 {
         Ruling::Act | Ruling::ActAndTell => 0,
         Ruling::Architect | Ruling::Person => Code::NeedsPerson.exit(),
         Ruling::Deny => Code::No.exit(),
+    }
+}
+
+/// The ruling, and the step that decided it.
+fn ruled(screen: &mut Screen, ruling: Ruling, step: Option<&Step>) {
+    screen.data(ruling.word());
+    if let Some(step) = step {
+        screen.talk(format!("{} (`{}`)", step.what, step.place()));
     }
 }
 

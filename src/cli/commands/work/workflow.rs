@@ -169,6 +169,10 @@ fn said(step: &Planned) -> String {
         Some(true) | None if step.estimated => format!("about {} from {}", step.takes, step.starts),
         Some(true) | None => format!("at most {} from {}", step.takes, step.starts),
     });
+    if !step.waits.is_empty() {
+        let waits: Vec<String> = step.waits.iter().map(ToString::to_string).collect();
+        words.push(format!("tried again after {}", waits.join(", ")));
+    }
     if let Some(times) = step.times {
         words.push(format!("{times} times"));
     }

@@ -11,7 +11,7 @@ use crate::{
         event::Fact,
         holdings::HeldTask,
         id::{QuestionId, record_name},
-        question::{Choice, Question, QuestionKind, Status, Urgency},
+        question::{APPROVE, Choice, Question, QuestionKind, REJECT, Status, Urgency},
         record::RecordKind,
         refusal::Refusal,
         task::{HumanGate, Priority, progress::Move},
@@ -22,11 +22,6 @@ use crate::{
         task::{Moved, Request, carry_out, refuse_before},
     },
 };
-
-/// The answer that lets a gated task begin.
-pub const APPROVE: &str = "approve";
-/// The answer that keeps it from beginning.
-pub const REJECT: &str = "reject";
 
 /// Starts a task and turns the focus to it.
 ///
