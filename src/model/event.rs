@@ -20,10 +20,12 @@ use crate::model::{
     id::{CheckpointName, ClientId, DecisionId, Digest, GateName, NoteId, Oid, QuestionId, RunId, SessionId, StepId, TaskId},
     intent::{Intent, Settlement},
     outcome::Label,
+    process::ProcessMark,
     question::{Answer, Said, Subject},
     task::HumanGate,
     time::{Lapse, Timestamp},
     turn::Continued,
+    workflow::outcome::{Ending, Outcome, StepKey},
 };
 
 /// The version that this program writes at the head of a log.
@@ -577,6 +579,90 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tree: Option<Oid>,
     },
+    /// Somebody began to carry a workflow out.
+    #[serde(rename = "workflow.started")]
+    WorkflowStarted {
+        /// The run.
+        run: RunId,
+        /// Its file, from the top of the work tree.
+        file: String,
+        /// The digest of that file's text.
+        digest: Digest,
+        /// The files of the workflows that it starts, with the digests of their texts.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        others: BTreeMap<String, Digest>,
+        /// The values of its parameters.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        parameters: BTreeMap<String, serde_json::Value>,
+    },
+    /// A step of a workflow began, or what is inside it; written before anything is started.
+    #[serde(rename = "workflow.step_started")]
+    WorkflowStepStarted {
+        /// Of which run.
+        run: RunId,
+        /// Which.
+        step: StepKey,
+        /// The number of the try, from 1.
+        attempt: u32,
+        /// For how many values it is done, when it is done for values.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        times: Option<u32>,
+        /// The branch that is taken, from 0; the number of branches for the default.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<u32>,
+        /// What the workflow is given that it starts.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        parameters: BTreeMap<String, serde_json::Value>,
+    },
+    /// The process of a workflow's step is running.
+    #[serde(rename = "workflow.step_spawned")]
+    WorkflowStepSpawned {
+        /// Of which run.
+        run: RunId,
+        /// Which.
+        step: StepKey,
+        /// Its process.
+        process: ProcessMark,
+    },
+    /// A step of a workflow ended, or a try of it.
+    #[serde(rename = "workflow.step_ended")]
+    WorkflowStepEnded {
+        /// Of which run.
+        run: RunId,
+        /// Which.
+        step: StepKey,
+        /// The number of the try, from 1; 0 when there was none.
+        #[serde(default)]
+        attempt: u32,
+        /// How.
+        outcome: Outcome,
+        /// Its exit code, when it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit: Option<i32>,
+        /// How long it took.
+        #[serde(default)]
+        took: Lapse,
+        /// Why, when it did not succeed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// What it gave.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, serde_json::Value>,
+    },
+    /// Somebody asked for the end of a workflow's run.
+    #[serde(rename = "workflow.cancel_asked")]
+    WorkflowCancelAsked {
+        /// The run.
+        run: RunId,
+    },
+    /// The run of a workflow ended.
+    #[serde(rename = "workflow.ended")]
+    WorkflowEnded {
+        /// The run.
+        run: RunId,
+        /// How.
+        ending: Ending,
+    },
     /// A usage limit was met.
     #[serde(rename = "limit.met")]
     LimitMet {
@@ -682,6 +768,12 @@ impl Fact {
                 | Self::ChangeSeen { .. }
                 | Self::RunStopAsked {}
                 | Self::StepSpawned { .. }
+                | Self::WorkflowStarted { .. }
+                | Self::WorkflowStepStarted { .. }
+                | Self::WorkflowStepSpawned { .. }
+                | Self::WorkflowStepEnded { .. }
+                | Self::WorkflowCancelAsked { .. }
+                | Self::WorkflowEnded { .. }
                 | Self::LimitMet { .. }
                 | Self::UsageSeen { .. }
                 | Self::ToolUsed { .. }
@@ -697,40 +789,4 @@ impl Fact {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(fact: Fact) -> Event {
-        Event {
-            seq: 17,
-            at: Timestamp::from_millisecond(1_795_197_600_123).expect("in range"),
-            actor: Actor::Person { name: Some("Ada".into()) },
-            fact,
-            prev: genesis("clone"),
-            end: true,
-        }
-    }
-
-    #[test]
-    fn a_line_is_a_yaml_document_that_reads_back_as_it_was() {
-        let written = event(Fact::ProgressAdded { text: "parser: \"done\"\nnext: --- printer ✓".into(), task: None });
-        let line = written.line().expect("it is small");
-        insta::assert_snapshot!(line, @r#"--- {"seq":17,"at":"2026-11-20T18:00:00.123Z","actor":{"is":"person","name":"Ada"},"kind":"progress.added","text":"parser: \"done\"\nnext: --- printer ✓","prev":"bcc14cfca28db697ec22b562d3edd88cc6325058ed43dafd7f43b2d460d5f0e8","end":true}"#);
-        assert_eq!(Event::parse(&line), Ok(written));
-        assert!(Event::closes(&line));
-        let document: serde_json::Value = serde_saphyr::from_str(&line).expect("a YAML reader takes it");
-        assert_eq!(document["kind"], "progress.added");
-    }
-
-    #[test]
-    fn an_event_of_a_later_version_is_read_as_unknown() {
-        let line = event(Fact::SessionResumed {}).line().expect("small").replace("session.resumed", "session.teleported");
-        assert_eq!(Event::parse(&line).expect("still an event").fact, Fact::Unknown);
-    }
-
-    #[test]
-    fn an_event_over_the_cap_is_refused() {
-        let refusal = event(Fact::ProgressAdded { text: "x".repeat(MAX_EVENT), task: None }).line().expect_err("too large");
-        assert!(refusal.message.contains("over the 65536"), "{refusal}");
-    }
-}
+mod tests;

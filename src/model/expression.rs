@@ -4,7 +4,11 @@
 //! but the values, changes nothing, and comes to an end. A name that nobody knows and a result that is neither true nor
 //! false are errors, never `false`.
 
-use std::{collections::BTreeSet, fmt, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use minijinja::{
     Environment, UndefinedBehavior, Value,
@@ -12,7 +16,7 @@ use minijinja::{
 };
 use serde::Serialize;
 
-use crate::model::{id, refusal::Refusal};
+use crate::model::{id, refusal::Refusal, time::Timestamp};
 
 /// The longest expression, in bytes: the reader goes down one level for each operator, and this many fit any stack.
 pub const MAX_EXPRESSION: usize = 4 * 1024;
@@ -46,6 +50,38 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// The functions that a caller of [`Expression::read`] may let expressions call: they see nothing but what they are given.
 pub const FUNCTIONS: &[&str] = &["bool", "contains", "endswith", "int", "len", "startswith", "str"];
+
+/// What expressions may ask while something runs: `now()`, `env(name)`, `file_exists(path)`.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The present.
+    pub now: Timestamp,
+    /// Variables of the environment.
+    pub variables: Arc<BTreeMap<String, String>>,
+    /// Whether a file is there, by its path from the top of the work tree.
+    pub is_there: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+impl Surroundings {
+    /// The names under which expressions ask.
+    pub const FUNCTIONS: &'static [&'static str] = &["env", "file_exists", "now"];
+
+    fn functions(&self) -> impl Iterator<Item = (String, Value)> {
+        let (now, variables, is_there) = (self.now.second(), Arc::clone(&self.variables), Arc::clone(&self.is_there));
+        [
+            ("now".to_owned(), Value::from_function(move || now.clone())),
+            ("env".to_owned(), Value::from_function(move |name: &str| variables.get(name).cloned().unwrap_or_default())),
+            ("file_exists".to_owned(), Value::from_function(move |path: &str| is_there(path))),
+        ]
+        .into_iter()
+    }
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Surroundings").field("now", &self.now).finish_non_exhaustive()
+    }
+}
 
 /// A condition that was read.
 pub struct Expression {
@@ -95,6 +131,27 @@ impl Expression {
     #[must_use]
     pub fn names(&self) -> BTreeSet<String> {
         self.compiled.undeclared_variables(true).into_iter().collect()
+    }
+
+    /// What it gives for `values`, in these surroundings.
+    ///
+    /// # Errors
+    /// Refuses what cannot be computed, and a result that is no data.
+    pub fn compute(
+        &self,
+        values: &BTreeMap<String, serde_json::Value>,
+        around: &Surroundings,
+    ) -> Result<serde_json::Value, Refusal> {
+        let named = self.compiled.undeclared_variables(false);
+        let functions = around.functions().filter(|(name, _)| named.contains(name));
+        let known = values.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value))));
+        let all: BTreeMap<String, Value> = known.chain(functions).collect();
+        let value = self.compiled.eval(Value::from(all)).map_err(|error| refused(&self.source, &error))?;
+        let none = |why: String| Refusal::usage(format!("the expression `{}` gives no value: {why}", self.source));
+        match value.kind() {
+            ValueKind::Undefined => Err(none("there is none of that name".to_owned())),
+            _ => serde_json::to_value(&value).map_err(|error| none(error.to_string())),
+        }
     }
 
     /// Whether it holds for `values`.

@@ -390,7 +390,13 @@ impl State {
             | Fact::NoteAdded { .. }
             | Fact::ChangeSeen { .. }
             | Fact::ToolHeld { .. }
-            | Fact::HookFailed { .. } => {}
+            | Fact::HookFailed { .. }
+            | Fact::WorkflowStarted { .. }
+            | Fact::WorkflowStepStarted { .. }
+            | Fact::WorkflowStepSpawned { .. }
+            | Fact::WorkflowStepEnded { .. }
+            | Fact::WorkflowCancelAsked { .. }
+            | Fact::WorkflowEnded { .. } => {}
             Fact::CheckpointMade { name, reference, object, commit, tree: _, evidence, reason, summary, task } => {
                 let taken = Taken {
                     seq,

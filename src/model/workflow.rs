@@ -1,11 +1,15 @@
 //! Workflows: steps in an order, as `.claude/workflows/*.yaml` declare them, in one model whichever of its forms a file has.
 //!
 //! Nothing is carried out here. `read` makes the model of a text, `among` looks at several together, `order` says what can run
-//! when, `graph` draws it.
+//! when, `graph` draws it, `flow` says how far a run has come and what it does next.
 
+pub mod able;
 pub mod among;
+pub mod fill;
+pub mod flow;
 pub mod graph;
 pub mod order;
+pub mod outcome;
 pub mod read;
 pub mod retry;
 pub mod scope;
@@ -47,6 +51,19 @@ pub enum OnFailure {
     Skip,
     /// The steps of `rollback:` are carried out, then it ends.
     Rollback,
+}
+
+/// What happens to a step that was running when the run died.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnCrash {
+    /// It is run again.
+    #[default]
+    Rerun,
+    /// A person says whether it is run again.
+    Ask,
+    /// It counts as failed.
+    Fail,
 }
 
 /// What happens at errors of a class.
@@ -397,6 +414,8 @@ pub struct Step {
     pub retry: Option<Retry>,
     /// What happens when it fails for good.
     pub on_failure: OnFailure,
+    /// What happens when the run died while it ran.
+    pub on_crash: OnCrash,
     /// For what it is done several times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Each>,
@@ -508,15 +527,24 @@ impl Workflow {
     /// Refuses a name that is no parameter, with the nearest; a value of another type or none of those allowed; and what is
     /// required and not said.
     pub fn values(&self, said: &BTreeMap<String, String>) -> Result<BTreeMap<String, Value>, Refusal> {
-        if let Some(name) = said.keys().find(|name| !self.parameters.iter().any(|one| one.name == **name)) {
+        self.given(&said.iter().map(|(name, text)| (name.clone(), text.as_str().into())).collect())
+    }
+
+    /// The values of the parameters, of which `given` gives some; a text stands for what it would mean on a command line.
+    ///
+    /// # Errors
+    /// As [`Self::values`].
+    pub fn given(&self, given: &BTreeMap<String, Value>) -> Result<BTreeMap<String, Value>, Refusal> {
+        if let Some(name) = given.keys().find(|name| !self.parameters.iter().any(|one| one.name == **name)) {
             let refusal = Refusal::usage(format!("the workflow `{}` has no parameter `{name}`", self.name));
             let near = id::nearest(name, self.parameters.iter().map(|one| (one.name.as_str(), "")));
             return Err(if near.is_empty() { refusal } else { refusal.hint(format!("nearest: {}", near.join(", "))) });
         }
         let mut values = BTreeMap::new();
         for parameter in &self.parameters {
-            let value = said.get(&parameter.name).map(|text| parameter.read(text)).or_else(|| parameter.default.clone());
-            match value {
+            let said = given.get(&parameter.name);
+            let value = said.map(|value| value.as_str().map_or_else(|| value.clone(), |text| parameter.read(text)));
+            match value.or_else(|| parameter.default.clone()) {
                 Some(value) => {
                     parameter.takes(&value)?;
                     values.insert(parameter.name.clone(), value);

@@ -203,7 +203,21 @@ impl Reading<'_> {
             return Err(self.refused((line, &[]), &format!("a workflow has at most {MAX_STEPS} steps")));
         }
         let StepText {
-            id, name, r#type, with, r#if, env, timeout, estimate, retry, on_failure, for_each, strategy, outputs, ..
+            id,
+            name,
+            r#type,
+            with,
+            r#if,
+            env,
+            timeout,
+            estimate,
+            retry,
+            on_failure,
+            on_crash,
+            for_each,
+            strategy,
+            outputs,
+            ..
         } = text;
         let said = Said {
             r#type,
@@ -248,6 +262,7 @@ impl Reading<'_> {
             estimate: estimate.map(|Span(lapse)| lapse),
             retry: self.retry(retry, line)?.or(self.retry),
             on_failure: on_failure.unwrap_or(self.on_failure),
+            on_crash,
             each: self.each(for_each, strategy, line)?,
             outputs,
             line,

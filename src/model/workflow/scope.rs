@@ -13,8 +13,10 @@ use crate::model::{
 /// Functions whose result is known only while a workflow runs.
 pub const AT_RUN: &[&str] = &["env", "file_exists", "now", "regex_match"];
 
-const OPEN: &str = "${{";
-const CLOSE: &str = "}}";
+/// How an expression in a text begins.
+pub(crate) const OPEN: &str = "${{";
+/// How it ends.
+pub(crate) const CLOSE: &str = "}}";
 
 /// What may be named.
 pub(crate) struct Scope<'a> {

@@ -179,12 +179,12 @@ fn every_kind_of_step_is_read_by_its_key_and_by_its_type() {
 #[test]
 fn a_complaint_shows_the_place_and_the_nearest_name() {
     insta::assert_snapshot!(refused("steps:\n  - id: a\n    run: [x]\n    tiemout: 5m\n"), @r"
-    cannot read `a.yaml`: line 4, column 5: unknown field `tiemout`, expected one of id, name, type, run, agent, skill, gate, decision, question, approval, checkpoint, rollback, workflow, wait, branches, default, parameters, with, dependencies, needs, condition, if, when, env, timeout, estimate, retry, on_failure, for_each, strategy, outputs
+    cannot read `a.yaml`: line 4, column 5: unknown field `tiemout`, expected one of id, name, type, run, agent, skill, gate, decision, question, approval, checkpoint, rollback, workflow, wait, branches, default, parameters, with, dependencies, needs, condition, if, when, env, timeout, estimate, retry, on_failure, on_crash, for_each, strategy, outputs
       |
     2 |   - id: a
     3 |     run: [x]
     4 |     tiemout: 5m
-      |     ^ unknown field `tiemout`, expected one of id, name, type, run, agent, skill, gate, decision, question, approval, checkpoint, rollback, workflow, wait, branches, default, parameters, with, dependencies, needs, condition, if, when, env, timeout, estimate, retry, on_failure, for_each, strategy, outputs
+      |     ^ unknown field `tiemout`, expected one of id, name, type, run, agent, skill, gate, decision, question, approval, checkpoint, rollback, workflow, wait, branches, default, parameters, with, dependencies, needs, condition, if, when, env, timeout, estimate, retry, on_failure, on_crash, for_each, strategy, outputs
     hint: nearest: `timeout`, `estimate`
     ");
     insta::assert_snapshot!(refused("steps:\n  - {id: build, run: [x]}\n  - id: b\n    run: [build]\n    needs: [biuld]\n"), @r"

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::model::{
     refusal::Refusal,
     workflow::{
-        Answer, ContextRules, MAX_PARALLEL, OnFailure, Parameter, Until,
+        Answer, ContextRules, MAX_PARALLEL, OnCrash, OnFailure, Parameter, Until,
         retry::{Retry, Span},
     },
     yaml::Spanned,
@@ -310,6 +310,8 @@ pub struct StepText {
     pub retry: Option<Retry>,
     /// What happens when it fails for good.
     pub on_failure: Option<OnFailure>,
+    /// What happens when the run died while it ran.
+    pub on_crash: OnCrash,
     /// What it is done for, one after the other: an expression, or a list.
     pub for_each: Option<Words>,
     /// What it is done for, in all combinations.
