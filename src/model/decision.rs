@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     actor::Actor,
     document::{Document, RECORD_VERSION},
-    id::{DecisionId, SessionId, TaskId},
+    id::{DecisionId, Digest, SessionId, TaskId},
     markdown,
     outcome::Label,
     refusal::Refusal,
@@ -388,6 +388,19 @@ pub struct Decision {
     /// When it was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,
+    /// Whose word the status is.
+    #[serde(skip)]
+    pub word: Word,
+}
+
+/// Whose word it is that a decision stands where it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Word {
+    /// That of the record, and nothing speaks against it.
+    #[default]
+    Taken,
+    /// The record claims that it holds, and nobody is known to have said so.
+    Claimed,
 }
 
 fn version() -> u64 {
@@ -427,6 +440,26 @@ impl Decision {
             superseded_by: None,
             outcomes: Vec::new(),
             created: Some(created),
+            word: Word::default(),
+        }
+    }
+
+    /// The digest of what is decided, for what and at which risk: a word about it holds for no other terms. How it is explained,
+    /// where it stands and how it turned out may change.
+    #[must_use]
+    pub fn terms(&self) -> Digest {
+        let options: Vec<&str> = self.options.iter().map(|option| option.name.as_str()).collect();
+        let of = (&self.title, self.topic, self.kind, options, &self.choice);
+        let at = (self.reversibility, self.risk, &self.task, &self.paths);
+        Digest::of(serde_json::to_string(&(of, at)).unwrap_or_default())
+    }
+
+    /// The decision when only its record says that it holds: a proposal.
+    #[must_use]
+    pub fn only_claimed(self) -> Self {
+        match self.status {
+            Status::Accepted => Self { status: Status::Proposed, word: Word::Claimed, ..self },
+            Status::Proposed | Status::Rejected | Status::Superseded => self,
         }
     }
 

@@ -399,6 +399,25 @@ pub enum Fact {
         decision: DecisionId,
         /// Its title.
         title: String,
+        /// The digest of what it says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        terms: Option<Digest>,
+    },
+    /// A decision that no command recorded held when the session began.
+    #[serde(rename = "decision.found")]
+    DecisionFound {
+        /// Which.
+        decision: DecisionId,
+        /// The digest of what it says.
+        terms: Digest,
+    },
+    /// A session ended, and a record says that a decision holds which nobody is known to have taken.
+    #[serde(rename = "decision.doubted")]
+    DecisionDoubted {
+        /// Which.
+        decision: DecisionId,
+        /// The digest of what it says.
+        terms: Digest,
     },
     /// Somebody said how a decision turned out.
     #[serde(rename = "decision.outcome")]
@@ -760,6 +779,8 @@ impl Fact {
             Self::CloneStarted { .. }
                 | Self::ClientBound { .. }
                 | Self::TaskTested { .. }
+                | Self::DecisionFound { .. }
+                | Self::DecisionDoubted { .. }
                 | Self::NoteAdded { .. }
                 | Self::FileSealed { .. }
                 | Self::CheckpointPruned { .. }

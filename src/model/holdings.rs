@@ -99,9 +99,16 @@ impl Holdings {
             let is_put = put.contains(&decision.id) || asked.peek().is_some();
             let is_approved = asked.any(|it| it.answer_is(question::APPROVE)) || approved.contains(&decision.id);
             if is_put && !is_approved {
-                decision.status = decision::Status::Proposed;
+                *decision = decision.clone().only_claimed();
             }
         }
+    }
+
+    /// Whether an open question asks a person to approve the decision.
+    #[must_use]
+    pub fn asks_about(&self, decision: &DecisionId, now: Timestamp) -> bool {
+        let asks = |it: &&Question| it.decides.as_ref() == Some(decision) && it.status_at(now) == question::Status::Open;
+        self.questions.iter().any(|it| asks(&it))
     }
 
     /// The tasks as the ranking wants them.

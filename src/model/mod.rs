@@ -68,6 +68,7 @@ pub mod state;
 pub mod steering;
 pub mod tally;
 pub mod task;
+pub mod testimony;
 pub mod time;
 pub mod todo;
 pub mod transcript;

@@ -20,9 +20,9 @@ use crate::model::{
     id::{ClientId, DecisionId, Digest, GateName, Oid, QuestionId, TaskId, slug},
     intent::{Intent, Settlement},
     plan::progress::Progress as Headway,
-    question::Said,
     quote,
     refusal::Refusal,
+    testimony::Testimony,
     time::{Lapse, Timestamp},
     turn::Continued,
 };
@@ -68,10 +68,8 @@ pub struct State {
     pub decisions: Newest<Named<DecisionId>>,
     /// Questions asked.
     pub questions: Newest<Named<QuestionId>>,
-    /// What persons said, by question.
-    pub said: BTreeMap<QuestionId, Said>,
-    /// Decisions that were put to a person.
-    pub put: BTreeSet<DecisionId>,
+    /// What it testifies of questions and decisions.
+    pub testimony: Testimony,
     /// Questions answered.
     pub answers: u64,
     /// Checkpoints with a tag.
@@ -144,8 +142,7 @@ impl State {
             workers: BTreeMap::new(),
             decisions: Newest::default(),
             questions: Newest::default(),
-            said: BTreeMap::new(),
-            put: BTreeSet::new(),
+            testimony: Testimony::default(),
             answers: 0,
             checkpoints: Newest::default(),
             snapshots: Newest::default(),
@@ -252,6 +249,7 @@ impl State {
         let (seq, at) = (event.seq, event.at);
         self.headway.take(&event.fact, at);
         self.credit(event);
+        self.testimony.hear(event, self.session.as_ref().map(|session| &session.id));
         match &event.fact {
             Fact::CloneStarted { format } => self.format = *format,
             Fact::SessionStarted { format, session, title, goal, constraints, max, branch, head, person, continues, parent } => {
@@ -370,23 +368,23 @@ impl State {
             Fact::TaskCancelled { task, why } => {
                 self.task(task, at, TaskStage::Cancelled { why: why.clone() });
             }
-            Fact::DecisionRecorded { decision, title } => {
+            Fact::DecisionRecorded { decision, title, .. } => {
                 self.decisions.push(Named { id: decision.clone(), title: title.clone(), at });
             }
-            Fact::QuestionAsked { question, title, decides } => {
+            Fact::QuestionAsked { question, title, .. } => {
                 self.questions.push(Named { id: question.clone(), title: title.clone(), at });
-                self.put.extend(decides.clone());
             }
             Fact::QuestionAnswered { .. } => {
                 self.answers += 1;
-                self.said.extend(event.said(self.session.as_ref().map(|session| session.id.clone())));
             }
             Fact::ClientTold { client, .. } => {
                 if let Some(client) = client {
                     self.heard.insert(client.clone(), self.runs_ended);
                 }
             }
-            Fact::DecisionOutcome { .. }
+            Fact::DecisionFound { .. }
+            | Fact::DecisionDoubted { .. }
+            | Fact::DecisionOutcome { .. }
             | Fact::NoteAdded { .. }
             | Fact::ChangeSeen { .. }
             | Fact::ToolHeld { .. }

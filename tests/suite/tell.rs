@@ -153,7 +153,11 @@ impl Story {
         };
         let path = format!(".claude/decisions/{}.md", decision.id);
         let content = decision.document(&path).expect("plain").to_string();
-        story.writes(&path, &content, Fact::DecisionRecorded { decision: decision.id.clone(), title: decision.title.clone() });
+        story.writes(
+            &path,
+            &content,
+            Fact::DecisionRecorded { decision: decision.id.clone(), title: decision.title.clone(), terms: None },
+        );
         let id = QuestionId::new("20261120_180000-which-licence-q1w2").expect("plain");
         let question = Question {
             context: Some("The lexer could be taken from a crate.".into()),

@@ -8,19 +8,24 @@ use crate::{
     host::{
         Doing, Result, failpoint,
         store::{
+            holdings,
             layout::Private,
             ledger::{Ledger, Target},
             lock::CloneLock,
+            overview::Overview,
             pages::{self, Rendered},
             publish::{self, Publication, Published},
             record, said, settle,
             snapshots::{self, Prepared},
         },
+        workspace::Workspace,
     },
     model::{
         change::TreePath,
+        decision::Word,
         event::{Fact, SessionOutcome},
-        id::Digest,
+        id::{DecisionId, Digest},
+        record::RecordKind,
         refusal::Refusal,
     },
 };
@@ -64,12 +69,13 @@ pub fn finish(ledger: &mut Ledger<'_>) -> Result<Published> {
     let subject = format!("autonomy: end session {session}");
     let published = publish::publish(ledger, &Publication { subject, ..Publication::default() })?;
     if let Some(pin) = publish::pin(ledger)?
-        && !ledger.state().said.is_empty()
+        && !ledger.state().testimony.is_empty()
     {
-        said::keep(workspace, &pin, &ledger.state().said);
+        said::keep(workspace, &pin, &ledger.state().testimony);
     }
     failpoint::reach("retire.pinned").doing("end the session in", &ledger.directory())?;
     hand_on(ledger)?;
+    doubt(workspace)?;
     let private = Private::of(workspace.common_directory());
     let _lock = CloneLock::take(&private.lock())?;
     let directory = ledger.directory();
@@ -82,6 +88,26 @@ pub fn finish(ledger: &mut Ledger<'_>) -> Result<Published> {
     failpoint::reach("retire.renamed").doing("let go of the log in", &directory)?;
     fs::remove_dir_all(&aside).doing("let go of the log in", &aside)?;
     Ok(published)
+}
+
+/// Notes in the clone's own log which decisions only their records claim: what an agent of the session can have written does not hold
+/// because the session is over.
+fn doubt(workspace: &Workspace) -> Result<()> {
+    let overview = Overview::read(workspace)?;
+    let (holdings, _) = holdings::read(workspace, &overview, &[RecordKind::Decision, RecordKind::Question])?;
+    let claimed = holdings.decisions.into_iter().filter(|decision| decision.word == Word::Claimed);
+    let claimed: Vec<(DecisionId, Digest)> = claimed.map(|decision| (decision.id.clone(), decision.terms())).collect();
+    if claimed.is_empty() {
+        return Ok(());
+    }
+    let mut clone = Ledger::open(workspace, Target::Clone)?;
+    clone.append(|state| {
+        let is_new = |(decision, terms): &&(DecisionId, Digest)| state.testimony.doubted.get(decision) != Some(terms);
+        let fact =
+            |(decision, terms): &(DecisionId, Digest)| Fact::DecisionDoubted { decision: decision.clone(), terms: terms.clone() };
+        Ok((claimed.iter().filter(is_new).map(fact).collect(), ()))
+    })?;
+    Ok(())
 }
 
 /// Records that no commit holds yet, and changes that wait for one, live on in the clone's own log.

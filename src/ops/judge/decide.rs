@@ -8,7 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    host::{Result, store::record, transaction::Transaction, workspace::Workspace},
+    host::{
+        Result,
+        store::{record, said},
+        transaction::Transaction,
+        workspace::Workspace,
+    },
     model::{
         actor::Actor,
         authority::{
@@ -142,9 +147,9 @@ pub fn decide(workspace: &Workspace, request: &Request) -> Result<Outcome> {
             .into());
     }
     let path = RecordKind::Decision.path(decision.id.as_str());
-    let written = record::written(&transaction, &path, decision.document(&path)?.text())?;
-    let recorded = Fact::DecisionRecorded { decision: decision.id.clone(), title: decision.title.clone() };
-    let facts = vec![written, recorded];
+    let document = decision.document(&path)?;
+    let written = record::written(&transaction, &path, document.text())?;
+    let facts = vec![written, said::recorded(workspace, &decision, &document)?];
     let question = if waits {
         let asked = ask_for(&mut transaction, &decision, approval, &path, facts)?;
         if asked.asked_before {

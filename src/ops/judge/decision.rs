@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::{Result, store::record, transaction::Transaction, workspace::Workspace},
     model::{
-        decision::{ChangeKind, Decision, Risk, Status, TurnedOut},
+        decision::{ChangeKind, Decision, Risk, Status, TurnedOut, Word},
         event::Fact,
         id::{DecisionId, SessionId},
         outcome::Label,
+        quote::first_of,
         record::RecordKind,
     },
     ops::work::board::Board,
@@ -93,6 +94,7 @@ pub fn list(workspace: &Workspace, request: &ListRequest) -> Result<Listed> {
     let mut decisions = board.holdings.decisions;
     decisions.retain(|decision| fits(request, decision));
     decisions.sort_by(|one, other| (Reverse(one.created), &one.id).cmp(&(Reverse(other.created), &other.id)));
+    tell_claimed(workspace, &decisions);
     Ok(Listed { decisions })
 }
 
@@ -105,6 +107,7 @@ pub fn show(workspace: &Workspace, request: &ShowRequest) -> Result<Shown> {
     let decision = board.decision(&request.decision)?.clone();
     let stored = board.stored(workspace, RecordKind::Decision, decision.id.as_str())?;
     let text = stored.document()?.body().trim().to_owned();
+    tell_claimed(workspace, std::slice::from_ref(&decision));
     Ok(Shown { decision, path: stored.path, text })
 }
 
@@ -128,6 +131,19 @@ pub fn outcome(workspace: &Workspace, request: &OutcomeRequest) -> Result<Told> 
     transaction.append_facts(&[changed, said])?;
     drop(lock);
     Ok(Told { decision: decision.id, title: decision.title, outcomes })
+}
+
+/// Tells of decisions that only their records claim.
+fn tell_claimed(workspace: &Workspace, decisions: &[Decision]) {
+    let claimed = decisions.iter().filter(|decision| decision.word == Word::Claimed);
+    let claimed: Vec<String> = claimed.map(|decision| decision.id.to_string()).collect();
+    if !claimed.is_empty() {
+        workspace.notice(format!(
+            "nobody is known to have taken {}, whatever an edit of the file says; it holds when a person answers what `autonomy \
+             inbox` asks about it, or says so: `autonomy decision override <decision> --choose <name> --because \"<reason>\"`",
+            first_of(&claimed)
+        ));
+    }
 }
 
 fn fits(request: &ListRequest, decision: &Decision) -> bool {

@@ -6,10 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{Result, store::record, transaction::Transaction, workspace::Workspace},
+    host::{
+        Result,
+        store::{record, said},
+        transaction::Transaction,
+        workspace::Workspace,
+    },
     model::{
         decision::{Decision, DecisionOption, Status},
-        event::Fact,
         id::{DecisionId, Oid, TaskId, record_name},
         markdown::one_line,
         record::RecordKind,
@@ -70,6 +74,7 @@ pub fn overrule(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     match old.status {
         Status::Accepted if old.choice.as_ref() != Some(&choice) => {}
         Status::Accepted => return Err(Refusal::no(format!("the decision {} chose `{choice}` already", old.id)).into()),
+        Status::Proposed if !board.holdings.asks_about(&old.id, transaction.at()) => {}
         Status::Proposed => {
             return Err(Refusal::no(format!("the decision {} does not hold yet", old.id))
                 .hint("`autonomy inbox` has the question that settles it")
@@ -109,14 +114,15 @@ pub fn overrule(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         ..Task::new(TaskId::new(record_name(transaction.at(), &title, &workspace.clock().suffix(4)?))?, title, transaction.at())
     };
     let path = RecordKind::Decision.path(new.id.as_str());
+    let record = new.document(&path)?;
     let document = stored.document()?.set("status", &Status::Superseded)?.set("superseded_by", &new.id)?;
     let set = BTreeMap::from([
         ("status".to_owned(), serde_json::json!(Status::Superseded)),
         ("superseded_by".to_owned(), serde_json::json!(new.id)),
     ]);
     let mut facts = vec![
-        record::written(&transaction, &path, new.document(&path)?.text())?,
-        Fact::DecisionRecorded { decision: new.id.clone(), title: new.title.clone() },
+        record::written(&transaction, &path, record.text())?,
+        said::recorded(workspace, &new, &record)?,
         record::changed_to(&transaction, &stored, document.text(), set)?,
     ];
     facts.extend(add::facts(&transaction, &task)?);

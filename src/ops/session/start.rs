@@ -11,7 +11,7 @@ use crate::{
         git::Head,
         process::stop_on_signals,
         store::{
-            binding, bytes,
+            binding, bytes, holdings,
             layout::{self, Private},
             ledger,
             lock::CloneLock,
@@ -228,7 +228,11 @@ fn to_continue(workspace: &Workspace, given: &str) -> Result<Known> {
 /// As [`start`].
 pub fn begin(workspace: &Workspace, request: &Request, continues: Option<&Known>) -> Result<Outcome> {
     coverage::demand_extent(workspace)?;
+    let found = holdings::found(workspace)?;
     let Opened { session, mut transaction, started, max, goal, survey, health } = open(workspace, request, continues)?;
+    if !found.is_empty() {
+        transaction.append_facts(&found)?;
+    }
     let commit = first_commit(&mut transaction, &session)?;
     let mut remarks = survey.remarks;
     if let (Some(why), Head::Branch { name, .. }) = (survey.protected, &survey.head) {

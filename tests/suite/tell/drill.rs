@@ -187,7 +187,7 @@ impl MadeUp {
         let status = decision::Status::Accepted;
         let decision = Decision { status, choice, reason, session, task, ..Decision::new(id.clone(), title.clone(), self.now) };
         self.holdings.decisions.push(decision);
-        self.happens(Fact::DecisionRecorded { decision: id, title });
+        self.happens(Fact::DecisionRecorded { decision: id, title, terms: None });
     }
 
     fn question(&mut self, open: bool) {

@@ -96,7 +96,7 @@ fn put(story: &mut Story, number: usize, text: &str) {
     };
     let path = format!(".claude/decisions/{}.md", decision.id);
     let content = decision.document(&path).expect("plain").to_string();
-    story.writes(&path, &content, Fact::DecisionRecorded { decision: decision.id, title: decision.title });
+    story.writes(&path, &content, Fact::DecisionRecorded { decision: decision.id, title: decision.title, terms: None });
     let note = Note::new(NoteId::new(format!("20261120_180000-injected-{number}")).expect("plain"), text, story.now());
     let path = format!(".claude/memory/{}.md", note.id);
     let content = note.document(&path).expect("plain").to_string();

@@ -6,7 +6,7 @@ use walkdir::WalkDir;
 
 use crate::{
     sandbox::{Output, Sandbox},
-    work::{add, answer, begin, open_question, standing, with_token},
+    work::{TOKEN, add, answer, begin, open_question, standing, with_token},
 };
 
 fn agent(sandbox: &Sandbox, arguments: &[&str]) -> Output {
@@ -169,4 +169,78 @@ fn what_a_person_approves_from_another_work_tree_holds_in_all() {
         assert!(log.contains("question.asked") && !log.contains("question.answered"), "the answer stands in another log");
     }
     assert!(listed(&sandbox).contains("Break the public interface"));
+}
+
+/// The record of a decision that somebody writes by hand.
+fn by_hand(sandbox: &Sandbox, name: &str, title: &str) -> String {
+    let path = format!(".claude/decisions/{name}.md");
+    let front = format!("version: 1\nid: {name}\ntitle: {title}\nstatus: accepted\noptions:\n  - name: now\nchoice: now\n");
+    sandbox.write(&path, format!("---\n{front}reason: It is wrong.\nrisk: high\n---\n\n# {title}\n"));
+    path
+}
+
+fn in_force(sandbox: &Sandbox) -> String {
+    sandbox.autonomy(["decision", "list", "--status", "accepted"]).ok().stdout
+}
+
+fn commit(sandbox: &Sandbox, message: &str) {
+    sandbox.git(["add", "--all"]);
+    sandbox.git(["commit", "--quiet", "--allow-empty", "--message", message]);
+}
+
+#[test]
+fn a_decision_that_only_its_file_claims_does_not_hold_where_an_agent_could_write_it() {
+    let sandbox = begin();
+    let path = by_hand(&sandbox, "20261120_180000-break-it-a1b2", "Break the public interface");
+    let told = sandbox.autonomy(["decision", "list"]).ok();
+    assert!(told.stdout.starts_with("proposed") && told.stderr.contains("decision override"), "{}{}", told.stdout, told.stderr);
+    commit(&sandbox, "committed by hand");
+    assert_eq!(in_force(&sandbox), "", "committed");
+    sandbox.autonomy(["session", "end"]).ok();
+    assert_eq!(in_force(&sandbox), "", "after the session");
+    sandbox.autonomy(["session", "start"]).ok();
+    assert_eq!(in_force(&sandbox), "", "in the next session");
+    let confirm = ["decision", "override", "break-it", "--choose", "now", "--because", "I want it."];
+    agent(&sandbox, &confirm).ended(3);
+    sandbox.autonomy([&confirm[..], &["--as-person", TOKEN]].concat()).ok();
+    assert!(in_force(&sandbox).contains("Break the public interface"));
+    assert_eq!(in_force(&sandbox).lines().count(), 1, "{path} is superseded");
+}
+
+#[test]
+fn a_decision_that_a_person_writes_by_hand_holds_where_no_session_is_live() {
+    let sandbox = with_token();
+    let first = by_hand(&sandbox, "20261120_180000-first-a1b2", "Break the first");
+    commit(&sandbox, "by hand");
+    by_hand(&sandbox, "20261120_180000-second-a1b2", "Break the second");
+    let both = |sandbox: &Sandbox| ["first", "second"].map(|name| in_force(sandbox).contains(name));
+    assert_eq!(both(&sandbox), [true, true], "no session");
+    sandbox.autonomy(["session", "start"]).ok();
+    assert_eq!(both(&sandbox), [true, true], "committed or not when the session began");
+    edit(&sandbox, &first, &[("choice: now", "choice: later")]);
+    assert_eq!(both(&sandbox), [false, true], "an edit of what was decided");
+    edit(&sandbox, &first, &[("choice: later", "choice: now"), ("It is wrong.", "It is very wrong.")]);
+    assert_eq!(both(&sandbox), [true, true], "an edit of its reason");
+    sandbox.autonomy(["session", "end"]).ok();
+    by_hand(&sandbox, "20261120_180000-third-a1b2", "Break the third");
+    assert!(in_force(&sandbox).contains("third"), "after the session");
+}
+
+#[test]
+fn a_proposal_does_not_hold_because_its_question_lost_it_and_its_session_is_over() {
+    let sandbox = begin();
+    let decide = ["decide", "Break the public interface", "--option", "now", "--choose", "now", "--because", "It is wrong."];
+    let decided = agent(&sandbox, &[&decide[..], &["--risk", "critical", "--json"]].concat()).ended(3).json();
+    let fine = ["decide", "Use one parser", "--option", "one", "--choose", "one", "--risk", "low"];
+    let fine = agent(&sandbox, &fine).ok().stdout;
+    sandbox.autonomy(["session", "end"]).ok();
+    sandbox.autonomy(["session", "start"]).ok();
+    let (decision, question) = (decided["decision"].as_str().unwrap(), decided["question"].as_str().unwrap());
+    edit(&sandbox, &format!(".claude/questions/{question}.md"), &[(&format!("decides: {decision}"), "urgency: P3")]);
+    edit(&sandbox, &format!(".claude/decisions/{decision}.md"), &[("status: proposed", "status: accepted")]);
+    let held = in_force(&sandbox);
+    assert!(held.contains("Use one parser") && !held.contains("Break"), "{held}");
+    let path = format!(".claude/decisions/{}.md", fine.lines().next().unwrap());
+    edit(&sandbox, &path, &[("title: Use one parser", "title: Break the public interface"), ("risk: low", "risk: critical")]);
+    assert_eq!(in_force(&sandbox), "", "what was recorded says something else now");
 }
