@@ -43,6 +43,15 @@ pub enum Span {
         /// The second.
         to: Oid,
     },
+    /// What differs between the trees of two commits, whatever their messages say.
+    Trees {
+        /// The first; none for the empty tree.
+        from: Option<Oid>,
+        /// The second.
+        to: Oid,
+        /// The only paths that are looked at; all when none are said.
+        paths: Option<BTreeSet<TreePath>>,
+    },
     /// What differs between HEAD and the index.
     Staged,
     /// What differs between HEAD and the work tree, with new files that are not ignored.
@@ -77,6 +86,10 @@ pub fn read(workspace: &Workspace, span: &Span) -> Result<Change> {
     let between = |changes: Vec<PathChange>| changes.into_iter().map(Place::from).collect();
     let places: Vec<Place> = match span {
         Span::Commits { from, to } => between(git.changes(Some(from), to)?),
+        Span::Trees { from, to, paths } => {
+            let is_wanted = |change: &PathChange| paths.as_ref().is_none_or(|paths| paths.contains(&change.path));
+            between(git.changes(from.as_ref(), to)?.into_iter().filter(is_wanted).collect())
+        }
         Span::Staged => between(git.staged_changes()?),
         Span::WorkTree => in_work_tree(git)?,
     };
@@ -101,9 +114,24 @@ pub fn read(workspace: &Workspace, span: &Span) -> Result<Change> {
         Span::Commits { from, to } => {
             git.commits(Some(from), to, MAX_MESSAGES)?.into_iter().map(|commit| commit.message).collect()
         }
-        Span::Staged | Span::WorkTree => Vec::new(),
+        Span::Trees { .. } | Span::Staged | Span::WorkTree => Vec::new(),
     };
     Ok(Change { files, messages })
+}
+
+/// Reads what differs in each of `spans`, several at once, and what `look` makes of it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_each<T: Send>(workspace: &Workspace, spans: &[Span], look: impl Fn(Change) -> T + Sync) -> Result<Vec<T>> {
+    let each = spans.len().div_ceil(rayon::current_num_threads()).max(1);
+    // What a workspace has read is of one thread.
+    let shares: Vec<(Workspace, &[Span])> = spans.chunks(each).map(|share| (workspace.anew(), share)).collect();
+    let of_share = |(workspace, share): (Workspace, &[Span])| -> Result<Vec<T>> {
+        share.iter().map(|span| read(&workspace, span).map(&look)).collect()
+    };
+    let found: Vec<Vec<T>> = shares.into_par_iter().map(of_share).collect::<Result<_>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// What differs at a place of which both sides were read; none of one whose content lies elsewhere now.

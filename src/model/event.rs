@@ -419,6 +419,14 @@ pub enum Fact {
         /// The digest of what it says.
         terms: Digest,
     },
+    /// What a task of a run changed may be committed, though no decision says so where the rules want somebody to decide.
+    #[serde(rename = "change.undeclared")]
+    ChangeUndeclared {
+        /// Which task.
+        task: TaskId,
+        /// What was found, and the rule.
+        why: String,
+    },
     /// Somebody said how a decision turned out.
     #[serde(rename = "decision.outcome")]
     DecisionOutcome {
@@ -781,6 +789,7 @@ impl Fact {
                 | Self::TaskTested { .. }
                 | Self::DecisionFound { .. }
                 | Self::DecisionDoubted { .. }
+                | Self::ChangeUndeclared { .. }
                 | Self::NoteAdded { .. }
                 | Self::FileSealed { .. }
                 | Self::CheckpointPruned { .. }

@@ -12,7 +12,7 @@ use crate::model::{
     decision::{Decision, Risk, Status},
     document::Document,
     markdown, quote,
-    risk::Reason,
+    risk::{Change, Reason},
 };
 
 /// The most lines of decisions in a digest; what is over is counted.
@@ -128,6 +128,51 @@ pub fn faults(entries: &[Entry], reasons: &[Reason], whole: Risk) -> Vec<Fault> 
     faults
 }
 
+/// Something in a change of a task that needs a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// What was found, how much of it and where: as a decision says that was asked for it.
+    pub words: String,
+    /// Its paths.
+    pub paths: Vec<String>,
+}
+
+/// What of a change no decision covers that holds: what is of medium risk or more, or the change as a whole where nothing in it is by
+/// itself. A decision covers what lies on its paths when it says at least the risk of the `whole`; one that was asked for what was
+/// found covers exactly that, so that a change which grew is asked about again.
+#[must_use]
+pub fn undeclared(decisions: &[&Decision], change: &Change, reasons: &[Reason], whole: Risk) -> Vec<Piece> {
+    if whole < Risk::Medium {
+        return Vec::new();
+    }
+    let size = |path: &String| {
+        let file = change.files.iter().find(|file| file.path == *path);
+        file.map_or_else(|| format!("`{path}`"), |file| format!("`{path}` (+{} -{})", file.added, file.removed))
+    };
+    let piece = |words: &str, paths: Vec<String>| {
+        let places: Vec<String> = paths.iter().map(size).collect();
+        Piece { words: format!("{words}: {}", places.join(", ")), paths }
+    };
+    let weighty = reasons.iter().filter(|reason| reason.at_least >= Risk::Medium);
+    let mut pieces: Vec<Piece> = weighty.map(|reason| piece(&reason.words, reason.paths.clone())).collect();
+    if pieces.is_empty() {
+        let files = change.files.iter().map(|file| file.path.clone()).take(MAX_LINES).collect();
+        pieces.push(piece(&format!("the change as a whole is of {whole} risk"), files));
+    }
+    pieces.retain(|piece| !decisions.iter().any(|decision| piece.is_asked_by(decision)));
+    let declared = || decisions.iter().filter(|decision| decision.by != Some(Actor::Autonomy) && decision.risk >= whole);
+    pieces.retain(|piece| !piece.paths.iter().all(|path| declared().any(|decision| decision.concerns(path))));
+    pieces
+}
+
+impl Piece {
+    /// Whether the decision was asked for exactly this.
+    #[must_use]
+    pub fn is_asked_by(&self, decision: &Decision) -> bool {
+        decision.by == Some(Actor::Autonomy) && decision.consequences.contains(&self.words)
+    }
+}
+
 /// What is wrong with one decision.
 fn wrong(entry: &Entry) -> Vec<Fault> {
     let Entry { decision, document } = entry;
@@ -180,7 +225,7 @@ mod tests {
     use crate::model::{
         decision::{DecisionOption, Ruled, Ruling},
         id::DecisionId,
-        risk::Signal,
+        risk::{Signal, file::FileChange},
         time::Timestamp,
     };
 
@@ -266,6 +311,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_task_declares_what_it_changes_or_is_asked_once_for_exactly_that() {
+        let file = |added| FileChange { added, ..FileChange::moved("src/api/open.rs") };
+        let change = |added| Change { files: vec![file(added)], messages: Vec::new() };
+        let gone = [reason(Risk::Medium, "src/api/open.rs")];
+        let left = |decisions: &[Decision], added, whole| {
+            let decisions: Vec<&Decision> = decisions.iter().collect();
+            undeclared(&decisions, &change(added), &gone, whole).into_iter().map(|piece| piece.words).collect::<Vec<_>>()
+        };
+        let words = "`open` is gone: `src/api/open.rs` (+1 -0)";
+        assert_eq!(left(&[], 1, Risk::High), [words]);
+        assert!(left(&[], 1, Risk::Low).is_empty());
+        assert!(left(&[decision("d", Risk::High, Status::Accepted)], 1, Risk::High).is_empty());
+        assert_eq!(left(&[decision("d", Risk::Medium, Status::Accepted)], 1, Risk::High), [words], "it makes less of it");
+        let elsewhere = Decision { paths: vec!["docs".into()], ..decision("d", Risk::High, Status::Accepted) };
+        assert_eq!(left(&[elsewhere], 1, Risk::High), [words]);
+        let asked = Decision {
+            by: Some(Actor::Autonomy),
+            consequences: vec![words.to_owned()],
+            ..decision("d", Risk::Critical, Status::Accepted)
+        };
+        assert!(left(std::slice::from_ref(&asked), 1, Risk::High).is_empty());
+        assert_eq!(left(&[asked], 9, Risk::High), ["`open` is gone: `src/api/open.rs` (+9 -0)"], "it grew");
+        let whole = undeclared(&[], &change(1), &[reason(Risk::Low, "a")], Risk::High);
+        assert_eq!(whole[0].words, "the change as a whole is of high risk: `src/api/open.rs` (+1 -0)");
     }
 
     #[test]

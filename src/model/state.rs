@@ -384,6 +384,7 @@ impl State {
             }
             Fact::DecisionFound { .. }
             | Fact::DecisionDoubted { .. }
+            | Fact::ChangeUndeclared { .. }
             | Fact::DecisionOutcome { .. }
             | Fact::NoteAdded { .. }
             | Fact::ChangeSeen { .. }

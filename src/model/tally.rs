@@ -130,6 +130,8 @@ pub struct Tally {
     pub finished: BTreeMap<TaskId, Finished>,
     /// Decisions that were recorded, in order.
     pub decisions: Vec<DecisionId>,
+    /// Changes that were committed without a decision that the rules want, in order: of which task, and why.
+    pub undeclared: Vec<(TaskId, String)>,
     /// Answers that were given, in order: to which question, what, by whom.
     pub answers: Vec<(QuestionId, String, Actor)>,
     /// What went back, in order.
@@ -194,6 +196,7 @@ impl Tally {
                 let (task, why, reference) = (task.clone(), why.clone(), reference.clone());
                 self.back.push((event.at, Back::Parked { task, why, reference }));
             }
+            Fact::ChangeUndeclared { task, why } => self.undeclared.push((task.clone(), why.clone())),
             Fact::DecisionRecorded { decision, .. } => self.decisions.push(decision.clone()),
             Fact::QuestionAnswered { question, answer, .. } => {
                 self.answers.push((question.clone(), answer.clone(), event.actor.clone()));

@@ -26,7 +26,10 @@ use crate::{
         todo,
     },
     ops::{
-        judge::gate::{self, Judged, Ran},
+        judge::{
+            gate::{self, Judged, Ran},
+            undeclared,
+        },
         setup::in_force,
         time::keep,
         work::{
@@ -99,6 +102,10 @@ impl Stage<'_, '_> {
         match self.ask_gates(&held.task, current, progress)? {
             Judgement::Stopped => Ok(()),
             Judgement::Green { evidence } => {
+                if let Some(why) = self.lacks_decision(current, &held.task.title)? {
+                    self.untick_source(&held.task, &ticked)?;
+                    return self.park(current, &why);
+                }
                 let board = Board::read(workspace)?;
                 let held = board.task(current.task.as_str())?;
                 let (mut facts, reached) = done::facts(&self.transaction, &board, held, &evidence)?;
@@ -118,6 +125,29 @@ impl Stage<'_, '_> {
                 self.fail(current, &why)
             }
         }
+    }
+
+    /// Why what the task changed may not be committed without somebody's decision; nothing when it may.
+    fn lacks_decision(&mut self, current: &Current, title: &str) -> Result<Option<String>> {
+        let now = edge::snapshot(&mut self.transaction, &current.task)?;
+        let request = undeclared::Request {
+            task: &current.task,
+            title,
+            agent: &self.name,
+            from: &current.base,
+            to: &now.commit,
+            paths: &current.own,
+            decisions: &current.decisions,
+        };
+        Ok(match undeclared::check(&mut self.transaction, &request)? {
+            undeclared::Outcome::Free => None,
+            undeclared::Outcome::Told { words } => {
+                self.say(&format!("no decision: {words}"));
+                None
+            }
+            undeclared::Outcome::Denied { why } => Some(why),
+            undeclared::Outcome::Waits { why, question } => Some(format!("{why}; `autonomy answer {question}` settles it")),
+        })
     }
 
     /// Ticks the box of the check-list that the task came from, when the person left that file as committed. Hands back the

@@ -14,6 +14,7 @@ mod retreat;
 mod secrets;
 mod signals;
 mod ticking;
+mod undeclared;
 mod watching;
 
 use autonomy::{
@@ -40,7 +41,7 @@ pub(crate) fn stage_program(driver: &str, script: &str, more: &str, tasks: &[&st
     sandbox
 }
 
-fn settle_on(sandbox: &Sandbox, profile: &str, tasks: &[&str]) {
+pub(crate) fn settle_on(sandbox: &Sandbox, profile: &str, tasks: &[&str]) {
     let settings = format!(
         "version = 1\n[run]\nagent = \"recorded\"\nuncontained = true\n[agents.recorded]\n{profile}\
          [gates.check]\ncommand = \"! grep -rq WRONG --include='*.txt' .\"\n",

@@ -251,6 +251,10 @@ fn unproven(material: &Material<'_>, names: &Names<'_>) -> Vec<Unproven> {
             all.push(Unproven { what: title, why, command });
         }
     }
+    for (task, why) in &tally.undeclared {
+        let what = format!("a change without a decision: {}", line(holdings.title_of(task)));
+        all.push(Unproven { what, why: why.clone(), command: format!("autonomy task show {}", names.task(task)) });
+    }
     for gate in material.gates {
         let command = "autonomy gate run".to_owned();
         let what = format!("gate {}", gate.gate);

@@ -24,7 +24,7 @@ use crate::{
         document::utf8,
         id::Oid,
         refusal::Refusal,
-        risk::{Reason, Signal, assess},
+        risk::{Change, Reason, Signal, assess},
         roster::{self, Roster},
         yaml::MAX_YAML,
     },
@@ -121,8 +121,12 @@ pub fn check(workspace: &Workspace, request: &Request) -> Result<Outcome> {
     };
     demand_agent(&request.case, roster.as_ref())?;
     let change = change::read(workspace, &span)?;
-    let assessment = assess(&change);
-    let said = &request.case;
+    Ok(Outcome { base, ..rule(&change, &request.case, &policies, roster.as_ref()) })
+}
+
+/// Rules on what was read of a change, by each of the `policies`; the strictest ruling holds.
+pub(super) fn rule(change: &Change, said: &Case, policies: &[Policy], roster: Option<&Roster>) -> Outcome {
+    let assessment = assess(change);
     let is_worse = assessment.reversibility as u8 > said.reversibility as u8;
     let case = Case {
         risk: said.risk.max(assessment.risk),
@@ -136,20 +140,20 @@ pub fn check(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         .flat_map(|(kind, topic)| policies.iter().map(move |policy| (policy, kind, topic)))
         .map(|(policy, kind, topic)| {
             let case = Case { kind, topic, ..case.clone() };
-            RuledOn { kind, topic: case.about(), judged: policy.judge(&case, roster.as_ref()) }
+            RuledOn { kind, topic: case.about(), judged: policy.judge(&case, roster) }
         })
         .collect();
     rulings.sort_by_key(|ruled| std::cmp::Reverse((ruled.judged.ruling, ruled.judged.risk)));
-    Ok(Outcome {
+    Outcome {
         ruling: rulings.iter().map(|ruled| ruled.judged.ruling).max().unwrap_or(Ruling::Person),
         risk: rulings.iter().map(|ruled| ruled.judged.risk).fold(case.risk, Risk::max),
         score: assessment.score,
         reversibility: case.reversibility,
         files: change.files.len(),
-        base,
+        base: None,
         reasons: assessment.reasons,
         rulings,
-    })
+    }
 }
 
 /// What is ruled on: everything that was found and what somebody says, each once; a change of which neither says anything is
@@ -166,6 +170,11 @@ fn abouts(reasons: &[Reason], said: &Case) -> Vec<(Option<ChangeKind>, Option<To
         all.push((None, None));
     }
     all
+}
+
+/// The roster that a commit holds.
+pub(super) fn roster_at(git: &Repository, commit: &Oid) -> Result<Option<Roster>> {
+    Ok(text_at(git, commit, roster::FILE)?.as_deref().map(Roster::read).transpose()?)
 }
 
 /// The rules and the roster that a commit holds, and the rules that a person trusted in this clone.

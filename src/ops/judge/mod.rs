@@ -12,3 +12,4 @@ pub mod inbox;
 pub mod overrule;
 pub mod permit;
 pub mod review;
+pub mod undeclared;
