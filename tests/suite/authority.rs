@@ -207,3 +207,33 @@ fn a_change_is_ruled_on_by_what_is_read_from_it() {
     assert!(check(&["--diff", "HEAD"]).ended(2).stderr.contains("is no range of commits"));
     assert!(check(&["--diff", "HEAD~..HEAD", "--agent", "nobody"]).ended(2).stderr.contains("there is no agent `nobody`"));
 }
+
+#[test]
+fn past_commits_are_ruled_on_by_what_they_change_and_not_by_their_words() {
+    let sandbox = Sandbox::new();
+    let door = |door: u8| format!("pub fn open_{door}() {{}}\n");
+    let library = |doors: std::ops::Range<u8>| doors.map(door).collect::<Vec<_>>().concat();
+    let write = |doors, message: &str| {
+        sandbox.write("src/lib.rs", library(doors));
+        sandbox.commit_all(message);
+    };
+    write(0..1, "feat!: one door");
+    sandbox.git(["switch", "--quiet", "--create", "side"]);
+    write(0..9, "feat: nine doors");
+    sandbox.git(["switch", "--quiet", "-"]);
+    sandbox.git(["merge", "--quiet", "--no-ff", "--message", "feat!: merge", "side"]);
+    write(0..1, "docs: a word");
+    let replayed = sandbox.autonomy(["authority", "replay", "--commits", "HEAD", "--json"]).ok().stdout;
+    let rows: Vec<serde_json::Value> = replayed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |subject: &str| rows.iter().find(|row| row["subject"] == subject).expect("it is there");
+    assert_eq!(of("docs: a word")["ruling"], "person", "{replayed}");
+    assert!(of("docs: a word")["reasons"][0].as_str().unwrap().starts_with("what others can use is gone"), "{replayed}");
+    assert_eq!(of("feat!: merge")["reasons"], of("feat: nine doors")["reasons"], "against the first parent");
+    assert_eq!((&of("feat!: one door")["ruling"], &of("feat!: merge")["ruling"]), (&"act".into(), &"act".into()), "{replayed}");
+    let table = sandbox.autonomy(["authority", "replay", "--commits", "HEAD~1..HEAD", "--preset", "autonomous"]).ok();
+    assert!(table.stdout.starts_with("person") && table.stderr.contains("1  100.0 %"), "{table}");
+    assert!(sandbox.autonomy(["authority", "replay", "--commits", "HEAD..HEAD"]).ended(1).stderr.contains("has no commits"));
+    sandbox.git(["clone", "--quiet", "--depth", "2", &format!("file://{}", sandbox.work().display()), "../shallow"]);
+    let shallow = sandbox.at("../shallow").autonomy(["authority", "replay", "--commits", "HEAD"]).ended(1).stderr;
+    assert!(shallow.contains("this clone is shallow and lacks its parent") && shallow.contains("--unshallow"), "{shallow}");
+}

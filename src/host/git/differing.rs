@@ -50,6 +50,27 @@ impl Repository {
         Ok((base.ok_or_else(|| apart().hint("`A..B` compares them as they are"))?, to))
     }
 
+    /// The first parent of a commit; none of one that has no parent.
+    ///
+    /// # Errors
+    /// Refuses a commit whose parent a shallow clone lacks.
+    pub fn first_parent(&self, commit: &Oid) -> Result<Option<Oid>> {
+        let doing = || format!("read the commit {}", commit.short());
+        let raw = self.raw.find_commit(raw_oid(commit)?).tried(doing())?;
+        // At the edge of a shallow clone libgit2 leaves parents out that the commit names.
+        let named = raw.raw_header_bytes().split(|byte| *byte == b'\n').any(|line| line.starts_with(b"parent "));
+        let parent = raw.parent_ids().next().map(oid);
+        match parent {
+            Some(parent) if self.has_object(&parent) => Ok(Some(parent)),
+            None if !named => Ok(None),
+            Some(_) | None => {
+                let why =
+                    format!("cannot tell what the commit {} changed: this clone is shallow and lacks its parent", commit.short());
+                Err(Refusal::no(why).hint("`git fetch --unshallow` brings it").into())
+            }
+        }
+    }
+
     /// What is staged: what differs between HEAD and the index, by path. A path that a merge left open is not among it.
     ///
     /// # Errors

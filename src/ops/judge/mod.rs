@@ -11,5 +11,6 @@ pub mod guard;
 pub mod inbox;
 pub mod overrule;
 pub mod permit;
+pub mod replay;
 pub mod review;
 pub mod undeclared;

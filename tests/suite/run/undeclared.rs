@@ -9,7 +9,8 @@ use crate::{
 /// A library of eight functions, and a task whose agent carries out `steps` and takes seven of them away.
 fn shop(steps: &str) -> Sandbox {
     let sandbox = with_token().apart();
-    let library: String = (1..=8).map(|door| format!("/// Opens door {door}.\npub fn open_{door}() {{}}\n")).collect();
+    let doors = (1..=8).map(|door| format!("/// Opens door {door}.\npub fn open_{door}() {{}}\n"));
+    let library = doors.collect::<Vec<_>>().concat();
     sandbox.write("Cargo.toml", "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
     sandbox.write("src/lib.rs", format!("//! A shop.\n{library}"));
     sandbox.commit_all("a shop");

@@ -1,6 +1,9 @@
 //! `autonomy authority …`: who may take which decision, and by which rule.
 
-use clap::{Args, Subcommand};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use serde_json::Value;
 
 use crate::{
@@ -8,10 +11,11 @@ use crate::{
         commands::judge::decide::{About, Back, Level, fact, kinds},
         context::{Context, Screen},
     },
-    host::Result,
+    host::{Error, Result, workspace::Workspace},
     model::{
         authority::{
             case::Case,
+            policy::Preset,
             ruling::{Judged, Step},
         },
         decision::{ChangeKind, Ruling},
@@ -23,6 +27,7 @@ use crate::{
     ops::judge::{
         authority::{self, InForce, Request, Tested},
         change::{self, Given, Outcome},
+        replay,
     },
 };
 
@@ -35,8 +40,20 @@ pub(crate) enum Authority {
     Check(Asked),
     /// The same, with every step of the way
     Explain(Asked),
+    /// Say what would have been asked over commits that are there already; `--json` prints one object a commit
+    Replay(Replay),
     /// Rule on the cases of `.claude/authority.tests.yaml`, by the rules in the file
     Test,
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    /// The commits: `A..B` for those that `B` has and `A` has not, or one commit with all before it
+    #[arg(long, value_name = "A..B")]
+    commits: String,
+    /// The preset whose rules are taken, instead of the rules in force
+    #[arg(long, value_parser = presets())]
+    preset: Option<Preset>,
 }
 
 #[derive(Args)]
@@ -114,6 +131,10 @@ impl Authority {
                 })?;
                 Ok(code(outcome.ruling))
             }
+            Self::Replay(Replay { commits, preset }) => {
+                let outcome = replay::replay(&workspace, &replay::Request { commits, preset })?;
+                replayed(context, &workspace, &outcome)
+            }
             Self::Test => {
                 let tested = authority::test(&workspace, &Request::default())?;
                 let code = context.say(&workspace, &tested, |screen| results(screen, &tested))?;
@@ -141,6 +162,36 @@ impl Asked {
         };
         Ok(case.with(&self.facts.into_iter().collect())?)
     }
+}
+
+fn presets() -> impl TypedValueParser<Value = Preset> {
+    const ALL: [Preset; 2] = [Preset::Supervised, Preset::Autonomous];
+    PossibleValuesParser::new(ALL.map(Preset::word))
+        .try_map(|word| ALL.into_iter().find(|preset| preset.word() == word).ok_or("it is no preset"))
+}
+
+/// A line for each commit, or an object, and how often each ruling was given.
+fn replayed(context: &Context, workspace: &Workspace, outcome: &replay::Outcome) -> Result<u8> {
+    if context.shared.json {
+        let mut screen = Screen::default();
+        for commit in &outcome.commits {
+            let line = serde_json::to_string(commit).map_err(|error| Error::while_doing("write the outcome as JSON", error))?;
+            screen.data(line);
+        }
+        screen.print()?;
+        return Ok(0);
+    }
+    context.say(workspace, outcome, |screen| {
+        for it in &outcome.commits {
+            let (ruling, risk) = (it.ruling.word(), it.risk.to_string());
+            screen.data(format!("{ruling:<13} {risk:<9} {:.2}  {}  {}", it.score, it.commit.short(), it.subject));
+        }
+        let all = counted(outcome.commits.len(), "commit");
+        screen.talk(format!("{all} by the rules on the preset {}:", outcome.preset.word()));
+        for share in &outcome.shares {
+            screen.talk(format!("  {:<13} {:>5}  {:.1} %", share.ruling.word(), share.commits, share.share * 100.0));
+        }
+    })
 }
 
 fn code(ruling: Ruling) -> u8 {
