@@ -54,7 +54,7 @@ pub enum Intent {
         to: Oid,
         /// The side commit of the safety snapshot, taken just before.
         safety: Oid,
-        /// The digest of the plan, which lies beside the log.
+        /// The digest of the plan, which the safety snapshot carries.
         plan: Digest,
     },
 }

@@ -194,7 +194,8 @@ fn read(arguments: &[OsString]) -> std::result::Result<Line, clap::Error> {
 /// What clap says about a line that it cannot read, as a refusal: its first paragraph, without the usage below it.
 fn misused(error: &clap::Error) -> Refusal {
     let text = error.to_string();
-    let first = text.split("\n\n").next().unwrap_or_default();
+    // The list of all subcommands that clap adds names hidden ones too.
+    let first = text.split("\n\n").next().unwrap_or_default().split("[subcommands:").next().unwrap_or_default();
     let message = match error.kind() {
         clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".to_owned(),
         _ => first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" "),

@@ -105,8 +105,9 @@ impl<'r> Batch<'r> {
         }
     }
 
-    /// Writes everything as one synced pack; large blobs as objects of their own.
-    pub(in crate::host::git) fn finish(&mut self) -> Result<()> {
+    /// Writes everything as one synced pack; large blobs as objects of their own. `beside` is done while the last sync is waited
+    /// for, and not when there is nothing to sync.
+    pub(in crate::host::git) fn finish<T: Send>(&mut self, beside: impl FnOnce() -> T + Send) -> Result<Option<T>> {
         for (path, oid) in std::mem::take(&mut self.large) {
             let file = File::open(&path).doing("read", &path)?;
             let size = file.metadata().doing("read", &path)?.len();
@@ -120,17 +121,18 @@ impl<'r> Batch<'r> {
             }
         }
         if self.objects.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         failpoint::reach("objects.write").doing("write objects below", self.repository.path())?;
         let packs = Packs::of(self.repository);
-        pack::write(&packs, &self.objects)?;
+        let done = pack::write(&packs, &self.objects, beside)?;
         failpoint::reach("objects.written").doing("write objects below", self.repository.path())?;
         // What cannot be gathered now can be the next time.
         drop(gather::gather(&packs));
         self.objects.clear();
         self.index.clear();
-        self.odb.refresh().tried("see the objects that were written")
+        self.odb.refresh().tried("see the objects that were written")?;
+        Ok(Some(done))
     }
 }
 

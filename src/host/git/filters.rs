@@ -249,8 +249,9 @@ mod tests {
         assert_eq!(objects(), before, "a snapshot that is not written leaves no object");
         let snapshot = repository.snapshot(&environment, &Limits::default(), &[]).unwrap();
         let (tree, signature) = (snapshot.tree(), signature());
-        let words = Words { message: "x\n", signature: &signature, head: None, tag: None, files: &[] };
-        snapshot.write(&words).unwrap();
+        let words =
+            Words { message: "x\n", signature: &signature, head: None, tag: None, files: &[], pinned: "refs/autonomy/pending" };
+        snapshot.write(&repository, &words).unwrap();
         let stored = fixture.git(&["show", &format!("{tree}:a.small")]);
         assert_eq!(stored, format!("ONE\nLOGIN WITH {}", token.replace("GHP", "ghp")));
         fixture.git(&["add", "-A"]);

@@ -37,7 +37,7 @@ pub(in crate::host::git) fn gather(packs: &Packs) -> Result<()> {
         entries.extend(found.into_iter().map(|entry| (entry.oid, entry)));
     }
     let entries: Vec<Entry> = entries.into_values().collect();
-    let new = write_entries(packs, &entries)?;
+    let (new, ()) = write_entries(packs, &entries, || ())?;
     failpoint::reach("packs.gathered").doing("gather the packs in", &packs.directory)?;
     for name in chosen.iter().filter(|name| !new.contains(name)) {
         // In git's order: a pack that no index leads to is not looked for.

@@ -222,8 +222,15 @@ mod tests {
             let repository = fixture.repository();
             let snapshot = repository.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
             assert_eq!((snapshot.tree().as_str(), snapshot.tree().as_str().len()), (&*fixture.git(&["write-tree"]), length));
-            let words = Words { message: "x\n", signature: &signature(), head: Some(&head), tag: None, files: &[] };
-            let commit = snapshot.write(&words).unwrap().commit;
+            let words = Words {
+                message: "x\n",
+                signature: &signature(),
+                head: Some(&head),
+                tag: None,
+                files: &[],
+                pinned: "refs/autonomy/pending",
+            };
+            let commit = snapshot.write(&repository, &words).unwrap().commit;
             repository.update_ref("refs/autonomy/x", &commit, None, "").unwrap();
             repository.rewrite_index(&mut |_| Ok(()), || Ok(())).unwrap();
             assert_eq!(fixture.status(), "A  a/y");

@@ -60,22 +60,26 @@ impl Packs {
     }
 }
 
-/// Writes the objects into the repository's packs.
+/// Writes the objects into the repository's packs; `beside` is done while the last sync is waited for.
 ///
 /// # Errors
 /// Fails when a file cannot be written; then no pack is there that git would read.
-pub(in crate::host::git) fn write(packs: &Packs, objects: &[Object]) -> Result<()> {
+pub(in crate::host::git) fn write<T: Send>(packs: &Packs, objects: &[Object], beside: impl FnOnce() -> T + Send) -> Result<T> {
     let deflate = || Compress::new(Compression::fast(), true);
     let entries = objects.par_iter().with_min_len(EACH).map_init(deflate, entry);
     let entries: Vec<Entry> = entries.collect::<Result<_>>()?;
-    write_entries(packs, &entries).map(drop)
+    Ok(write_entries(packs, &entries, beside)?.1)
 }
 
 /// Writes objects that are deflated already; hands back the names of the packs.
 ///
 /// # Errors
 /// As [`write()`].
-pub(in crate::host::git) fn write_entries(packs: &Packs, entries: &[Entry]) -> Result<Vec<String>> {
+pub(in crate::host::git) fn write_entries<T: Send>(
+    packs: &Packs,
+    entries: &[Entry],
+    beside: impl FnOnce() -> T + Send,
+) -> Result<(Vec<String>, T)> {
     let directory = &packs.directory;
     fs::create_dir_all(directory).doing("make the directory", directory)?;
     fs::create_dir_all(&packs.notes).doing("make the directory", &packs.notes)?;
@@ -92,8 +96,9 @@ pub(in crate::host::git) fn write_entries(packs: &Packs, entries: &[Entry]) -> R
         names.push(put(packs, now)?);
         rest = later;
     }
-    File::open(directory).and_then(|opened| opened.sync_all()).doing("sync the directory", directory)?;
-    Ok(names)
+    let sync = || File::open(directory).and_then(|opened| opened.sync_all()).doing("sync the directory", directory);
+    let (synced, done) = rayon::join(sync, beside);
+    synced.map(|()| (names, done))
 }
 
 /// One pack: first its objects, then the index that makes git see it.
@@ -253,7 +258,7 @@ mod tests {
             let mut wanted = git2::RepositoryInitOptions::new();
             let repository = git2::Repository::init_opts(folder.path(), wanted.object_format(format)).expect("made");
             let objects: Vec<Object> = contents.into_iter().map(|bytes| object(bytes, format)).collect();
-            write(&Packs::of(&repository), &objects).expect("written");
+            write(&Packs::of(&repository), &objects, || ()).expect("written");
             for object in &objects {
                 let found = repository.find_blob(object.oid).expect("libgit2 finds it");
                 prop_assert_eq!(found.content(), object.bytes.as_slice());

@@ -2,11 +2,17 @@
 //!
 //! Nothing here chooses a name or decides whether a branch may move.
 
-use std::{fs, os::unix::fs::MetadataExt as _, time::Duration};
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
+    time::Duration,
+};
 
 use crate::{
     host::{
-        Result,
+        Doing as _, Error, Result,
         clock::Clock,
         environment::Environment,
         git::{Head, RefStore, Repository, Tried as _, oid, raw_oid, zero},
@@ -242,16 +248,84 @@ impl Repository {
     }
 }
 
+/// A ref that is to be made, in two parts: what it points at can be synced beside other things, and it is seen after that.
+///
+/// Its name is not synced: after a power cut it may be gone, but never there and empty.
+pub(in crate::host::git) struct Pin {
+    name: String,
+    to: Oid,
+    path: PathBuf,
+    store: RefStore,
+}
+
+impl Pin {
+    /// The ref `name`, which is to point at `to`.
+    pub(in crate::host::git) fn new(repository: &Repository, name: String, to: Oid) -> Self {
+        Self { path: repository.raw.commondir().join(&name), name, to, store: repository.ref_store }
+    }
+
+    fn lock(&self) -> PathBuf {
+        PathBuf::from(format!("{}.lock", self.path.display()))
+    }
+
+    /// Writes it where git's lock of it lies, synced. Not where one lies already, nor where refs are no files.
+    ///
+    /// # Errors
+    /// Fails when it cannot be written or synced.
+    pub(in crate::host::git) fn write(&self) -> Result<Draft> {
+        if self.store == RefStore::Program {
+            return Ok(Draft::None);
+        }
+        let lock = self.lock();
+        if let Some(directory) = self.path.parent() {
+            fs::create_dir_all(directory).doing("make the directory", directory)?;
+        }
+        let mut file = match fs::File::create_new(&lock) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(Draft::None),
+            Err(error) => return Err(Error::at("make", &lock, error)),
+        };
+        let written = file.write_all(format!("{}\n", self.to).as_bytes()).and_then(|()| file.sync_data());
+        if written.is_err() {
+            fs::remove_file(&lock).ok();
+        }
+        written.doing("write", &lock).map(|()| Draft::Written)
+    }
+
+    /// Makes it seen.
+    ///
+    /// # Errors
+    /// As [`Repository::update_ref`].
+    pub(in crate::host::git) fn place(&self, repository: &Repository, draft: Draft) -> Result<()> {
+        if draft == Draft::Written {
+            if !self.path.exists() {
+                return fs::rename(self.lock(), &self.path).doing("make", &self.path);
+            }
+            fs::remove_file(self.lock()).ok();
+        }
+        match repository.find_ref(&self.name)? {
+            Some(there) if there == self.to => Ok(()),
+            there => repository.update_ref(&self.name, &self.to, there.as_ref(), ""),
+        }
+    }
+}
+
+/// What lies where git's lock of a ref does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::host::git) enum Draft {
+    /// Nothing of ours.
+    None,
+    /// What the ref is to hold.
+    Written,
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, thread};
 
     use super::*;
     use crate::{
-        host::{
-            Error,
-            git::fixture::{Fixture, path},
-        },
+        host::git::fixture::{Fixture, path},
         model::refusal::Code,
     };
 

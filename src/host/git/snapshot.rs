@@ -25,6 +25,7 @@ use crate::{
             ground::FileMode,
             leak::{Lookout, Markers},
             oid, raw_oid,
+            refs::{Draft, Pin},
             stat_cache::StatCache,
             trees::{Edit, Trees},
             walk::{Findings, Found, New, Seen, walk, walk_at_most},
@@ -92,6 +93,16 @@ pub struct SideCommit {
     pub tag: Option<Oid>,
 }
 
+impl SideCommit {
+    /// Writes the objects of the batch and pins the snapshot that they are, by a ref below `pinned` that is called as the commit.
+    pub(in crate::host::git) fn finish(&self, repository: &Repository, batch: &mut Batch<'_>, pinned: &str) -> Result<()> {
+        let to = self.tag.as_ref().unwrap_or(&self.commit).clone();
+        let pin = Pin::new(repository, format!("{pinned}/{}", self.commit), to);
+        let draft = batch.finish(|| pin.write())?;
+        pin.place(repository, draft.transpose()?.unwrap_or(Draft::None))
+    }
+}
+
 /// The words that a snapshot is written with.
 pub struct Words<'a> {
     /// The message of the commit and the tag.
@@ -104,6 +115,8 @@ pub struct Words<'a> {
     pub tag: Option<&'a str>,
     /// Further files of the carrier commit.
     pub files: &'a [(&'a str, &'a [u8])],
+    /// Below which it is pinned by a ref that is called as the commit.
+    pub pinned: &'a str,
 }
 
 /// The file of the carrier commit that holds the manifest.
@@ -276,7 +289,7 @@ impl Snapshot<'_> {
     ///
     /// # Errors
     /// Fails when they cannot be written, or when a large file was changed in the meantime.
-    pub fn write(mut self, words: &Words<'_>) -> Result<SideCommit> {
+    pub fn write(mut self, repository: &Repository, words: &Words<'_>) -> Result<SideCommit> {
         let batch = &mut self.batch;
         let manifest = batch.add(ObjectType::Blob, self.manifest.to_yaml().into_bytes())?;
         let (file, directory) = (Mode::File.bits(), 0o040_000);
@@ -306,8 +319,9 @@ impl Snapshot<'_> {
             }
             None => None,
         };
-        batch.finish()?;
-        Ok(SideCommit { commit: oid(commit), tag: tag.map(oid) })
+        let side = SideCommit { commit: oid(commit), tag: tag.map(oid) };
+        side.finish(repository, batch, words.pinned)?;
+        Ok(side)
     }
 }
 

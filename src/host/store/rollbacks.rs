@@ -15,7 +15,7 @@ use crate::{
     model::{
         checkpoint::Checkpoint,
         event::{Event, Fact},
-        id::{Oid, TaskId},
+        id::{Digest, Oid, TaskId},
         intent::{Intent, Settlement},
         quote::first_of,
         record::RecordKind,
@@ -47,10 +47,14 @@ pub struct Finished {
 /// # Errors
 /// Fails when something cannot be read or written; the next command goes on.
 pub fn carry_out(ledger: &mut Ledger<'_>, seq: u64, intent: &Intent) -> Result<Option<Finished>> {
-    let Intent::Rollback { plan, .. } = intent else { return Ok(None) };
+    let Intent::Rollback { plan, safety, .. } = intent else { return Ok(None) };
     let workspace = ledger.workspace();
-    let text = ledger.kept(plan)?.ok_or_else(|| Refusal::environment("the plan of a rollback is gone from beside the log"))?;
-    let plan = RollbackPlan::from_json(&String::from_utf8_lossy(&text))?;
+    let text = workspace.git()?.carried_file(safety, PLAN)?.filter(|text| Digest::of(text) == *plan);
+    let Some(text) = text else {
+        let words = format!("the snapshot {} does not carry the plan of the rollback that it was taken for", safety.short());
+        return Err(Refusal::environment(words).into());
+    };
+    let plan = RollbackPlan::from_json(&text)?;
     if plan.worktree != workspace.git()?.worktree_name() {
         return Ok(None);
     }

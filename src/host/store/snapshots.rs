@@ -1,7 +1,8 @@
 //! Snapshots of the work tree as the log knows them: objects first, then the event, then the ref.
 //!
 //! Between the objects and the ref a pending ref keeps git from pruning them, and is the mark by which a later command
-//! finishes what one that died began. Why a snapshot is taken is decided above.
+//! finishes what one that died began. Its name is not synced: until the event is in the log nothing was promised, and after that the
+//! log says what to pin. Why a snapshot is taken is decided above.
 
 use crate::{
     host::{
@@ -114,21 +115,24 @@ pub fn prepare(
     let signature = git.committer_or_own(workspace.environment(), at)?;
     let message = checkpoint.to_message();
     let files: Vec<(&str, &[u8])> = asked.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    let side = snapshot.write(&Words {
-        message: &message,
-        signature: &signature,
-        head: checkpoint.head.as_ref(),
-        tag: checkpoint.name.as_ref().map(CheckpointName::as_str),
-        files: &files,
-    })?;
+    let side = snapshot.write(
+        git,
+        &Words {
+            message: &message,
+            signature: &signature,
+            head: checkpoint.head.as_ref(),
+            tag: checkpoint.name.as_ref().map(CheckpointName::as_str),
+            files: &files,
+            pinned: PENDING,
+        },
+    )?;
     pinned(workspace, checkpoint, side, evidence, reference)
 }
 
-/// Pins what was written until its ref is there, and says what is to be logged of it.
+/// Says what is to be logged of what was written and pinned.
 fn pinned(workspace: &Workspace, checkpoint: Checkpoint, side: SideCommit, evidence: Oid, reference: String) -> Result<Prepared> {
     let SideCommit { commit, tag } = side;
     let object = tag.unwrap_or_else(|| commit.clone());
-    pin(workspace, &pending_ref(&commit), &object)?;
     failpoint::reach("snapshot.pinned").doing("take a snapshot of", workspace.root())?;
     let fact = Fact::CheckpointMade {
         name: checkpoint.name.clone(),
@@ -156,7 +160,7 @@ pub fn prepare_again(workspace: &Workspace, _lock: &CloneLock, at: Timestamp, sn
     let Asked { kind, summary, task, standing, .. } = asked;
     let checkpoint = Checkpoint { summary, name: Some(name.clone()), kind, task, standing, ..taken };
     let signature = git.committer_or_own(workspace.environment(), at)?;
-    let side = git.retell(snapshot, &checkpoint.to_message(), &signature, name.as_str())?;
+    let side = git.retell(snapshot, &checkpoint.to_message(), &signature, name.as_str(), PENDING)?;
     let evidence = git.tree_outside_claude_of(&side.commit)?;
     pinned(workspace, checkpoint, side, evidence, reference)
 }

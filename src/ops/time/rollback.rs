@@ -396,8 +396,8 @@ impl Carrying<'_, '_> {
             }
             return Ok(rollbacks::Finished { restored, ..rollbacks::Finished::default() });
         };
-        let digest = log.keep_exact(plan.to_json().as_bytes())?;
-        let intent = Intent::Rollback { to: plan.checkpoint.clone(), safety: safety.commit.clone(), plan: digest };
+        let intent =
+            Intent::Rollback { to: plan.checkpoint.clone(), safety: safety.commit.clone(), plan: Digest::of(plan.to_json()) };
         log.append_facts(&[safety.fact.clone(), Fact::IntentFormed { intent: intent.clone() }])?;
         let seq = log.state().seq;
         snapshots::place(log.workspace(), safety)?;

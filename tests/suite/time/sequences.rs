@@ -113,8 +113,8 @@ fn sequence() -> impl Strategy<Value = Sequence> {
     )
 }
 
-/// The files that say what is ignored, with what they say.
-type Rules = BTreeMap<&'static str, String>;
+/// The files that say what is ignored, with what they say, by their place from the top.
+type Rules = BTreeMap<PathBuf, String>;
 
 /// A place with a repository to copy, one to ask about rules, and the one that is worked on.
 struct Ground {
@@ -271,12 +271,15 @@ impl Ground {
         }
     }
 
-    /// The files that say what is ignored.
+    /// The files that say what is ignored, also those that went along with a directory.
     fn rules(&self) -> Rules {
-        let root = self.tree();
-        let is_read =
-            |file: &&str| !is_below_links(&root, file) && root.join(file).symlink_metadata().is_ok_and(|found| found.is_file());
-        RULE_FILES.into_iter().filter(is_read).map(|file| (file, fs::read_to_string(root.join(file)).unwrap())).collect()
+        let (root, own) = (self.tree(), Path::new(".git/info/exclude"));
+        let is_ours = |entry: &walkdir::DirEntry| entry.path() != root.join(".git");
+        let all = walkdir::WalkDir::new(&root).into_iter().filter_entry(is_ours).map(Result::unwrap);
+        let files = all.filter(|entry| entry.file_name() == ".gitignore" && entry.file_type().is_file());
+        let files = files.map(|entry| entry.path().strip_prefix(&root).unwrap().to_owned());
+        let files = files.chain(root.join(own).exists().then(|| own.to_owned()));
+        files.map(|file| (file.clone(), fs::read_to_string(root.join(file)).unwrap())).collect()
     }
 
     /// Which of the paths the rules ignore, by git's word, whatever stands there or is tracked.

@@ -29,7 +29,7 @@ fn many_packs_of_ours_become_one_and_those_of_others_stay() {
             // One object is in all of them.
             batch.add(ObjectType::Blob, b"again".to_vec()).unwrap();
             written.push(batch.add(ObjectType::Blob, format!("{number}\n").into_bytes()).unwrap());
-            batch.finish().unwrap();
+            batch.finish(|| ()).unwrap();
             if number == 0 {
                 let name = packs_in(&fixture).into_iter().find(|name| !of_git.contains(name)).unwrap();
                 fs::write(fixture.root().join(format!(".git/objects/pack/{name}.keep")), "").unwrap();
@@ -53,7 +53,7 @@ fn many_packs_of_ours_become_one_and_those_of_others_stay() {
         fixture.git(&["repack", "-adq"]);
         let mut batch = Batch::new(&repository).unwrap();
         batch.add(ObjectType::Blob, b"after".to_vec()).unwrap();
-        batch.finish().unwrap();
+        batch.finish(|| ()).unwrap();
         assert!(small(&Packs::of(&repository.raw)).unwrap().len() <= 2);
     }
 }
@@ -65,7 +65,7 @@ fn a_damaged_pack_is_left_as_it_is() {
     for number in 0..MOST {
         let mut batch = Batch::new(&repository).unwrap();
         batch.add(ObjectType::Blob, format!("{number}\n").into_bytes()).unwrap();
-        batch.finish().unwrap();
+        batch.finish(|| ()).unwrap();
     }
     let before = packs_in(&fixture);
     let damaged = fixture.root().join(format!(".git/objects/pack/{}.pack", before[0]));
@@ -75,7 +75,7 @@ fn a_damaged_pack_is_left_as_it_is() {
     fs::write(&damaged, &bytes).unwrap();
     let mut batch = Batch::new(&repository).unwrap();
     batch.add(ObjectType::Blob, b"one more".to_vec()).unwrap();
-    batch.finish().unwrap();
+    batch.finish(|| ()).unwrap();
     let after = packs_in(&fixture);
     assert!(before.iter().all(|name| after.contains(name)), "{after:?}");
 }

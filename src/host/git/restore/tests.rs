@@ -68,8 +68,9 @@ fn checkpoint(fixture: &Fixture) -> Oid {
     let repository = fixture.repository();
     let snapshot = repository.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
     let signature = signature();
-    let words = Words { message: "x\n", signature: &signature, head: None, tag: None, files: &[] };
-    let SideCommit { commit, .. } = snapshot.write(&words).unwrap();
+    let words =
+        Words { message: "x\n", signature: &signature, head: None, tag: None, files: &[], pinned: "refs/autonomy/pending" };
+    let SideCommit { commit, .. } = snapshot.write(&repository, &words).unwrap();
     fixture.git(&["update-ref", &format!("refs/autonomy/test/{commit}"), commit.as_str()]);
     commit
 }

@@ -43,8 +43,15 @@ fn snapshot_of(fixture: &Fixture) -> (SideCommit, Manifest) {
     let snapshot = repository.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
     let manifest = snapshot.manifest().clone();
     let signature = signature();
-    let words = Words { message: "summary: x\n", signature: &signature, head: None, tag: Some("checkpoint-x"), files: &[] };
-    (snapshot.write(&words).unwrap(), manifest)
+    let words = Words {
+        message: "summary: x\n",
+        signature: &signature,
+        head: None,
+        tag: Some("checkpoint-x"),
+        files: &[],
+        pinned: "refs/autonomy/pending",
+    };
+    (snapshot.write(&repository, &words).unwrap(), manifest)
 }
 
 fn base() -> Fixture {
@@ -288,7 +295,8 @@ fn what_the_repository_has_is_not_written_again() {
     fixture.write(".git/objects/info/alternates", format!("{}\n", lender.display()));
     let before = packed(&fixture, ".");
     snapshot_of(&fixture);
-    assert_eq!(packed(&fixture, ".") - before, ALWAYS + 1, "only the topmost tree is new");
+    // What was carried is still pinned, and the same.
+    assert_eq!(packed(&fixture, ".") - before, ALWAYS - 3 + 1, "only the topmost tree is new, with its commit and tag");
 }
 
 #[test]
@@ -299,8 +307,15 @@ fn a_copied_clone_writes_no_more_than_the_first_one() {
         let before = packed(&fixture, "../copy");
         let snapshot = copy.snapshot(&fixture.environment(), &Limits::default(), &[]).unwrap();
         let (message, signature) = (format!("summary: {number}\n"), signature());
-        let words = Words { message: &message, signature: &signature, head: None, tag: Some("checkpoint-x"), files: &[] };
-        snapshot.write(&words).unwrap();
+        let words = Words {
+            message: &message,
+            signature: &signature,
+            head: None,
+            tag: Some("checkpoint-x"),
+            files: &[],
+            pinned: "refs/autonomy/pending",
+        };
+        snapshot.write(&copy, &words).unwrap();
         // The manifest and its tree are the same both times.
         let new = packed(&fixture, "../copy") - before;
         assert!(new <= ALWAYS, "{new}");

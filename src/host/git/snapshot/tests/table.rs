@@ -403,8 +403,15 @@ fn holds(row: &Row) {
     let snapshot = taken.unwrap_or_else(|error| panic!("{name}: {error}"));
     let left_out: Vec<String> = snapshot.manifest().left_out.iter().map(|left| left.path.to_string()).collect();
     let signature = signature();
-    let words = Words { message: "summary: x\n", signature: &signature, head: None, tag: None, files: &[] };
-    let side = snapshot.write(&words).unwrap();
+    let words = Words {
+        message: "summary: x\n",
+        signature: &signature,
+        head: None,
+        tag: None,
+        files: &[],
+        pinned: "refs/autonomy/pending",
+    };
+    let side = snapshot.write(&repository, &words).unwrap();
     assert_eq!(fs::read(&index).unwrap(), before, "{name}: the index was touched");
     assert!(!place.join("ran").exists(), "{name}: a program of the repository ran");
     let tree = git(&["rev-parse", &format!("{}^{{tree}}", side.commit)]);
