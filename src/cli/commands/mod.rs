@@ -11,7 +11,7 @@ mod work;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     cli::{
@@ -32,6 +32,13 @@ struct Line {
     command: Command,
 }
 
+/// What is done with a noun: its verbs are only looked at when it is said.
+#[derive(Args)]
+struct Noun<T: Subcommand> {
+    #[command(subcommand)]
+    verb: T,
+}
+
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
@@ -40,8 +47,7 @@ enum Command {
     /// Take out again what `init` and sessions put in
     Uninstall(setup::uninstall::Uninstall),
     /// Settings: what holds, whence it comes, and changing it
-    #[command(subcommand)]
-    Config(setup::config::Config),
+    Config(Noun<setup::config::Config>),
     /// Let what this repository declares run
     Trust(setup::trust::Trust),
     /// Look whether this machine is fit and the hooks of the agent client are alive
@@ -49,8 +55,7 @@ enum Command {
     /// See the main job on a small crate, with a recording in place of an agent
     Demo,
     /// One stretch of work: start, look at it, pause, end
-    #[command(subcommand)]
-    Session(session::Session),
+    Session(Noun<session::Session>),
     /// Let an agent work on the tasks, one after the other, until something ends it
     Run(session::run::Run),
     /// Run, and wait for more to do: new tasks, answers, lines of an imported check-list, settings
@@ -62,8 +67,7 @@ enum Command {
     /// Commit the state of the session
     Commit(session::commit::Commit),
     /// Keep what is known across the cut of an agent's memory: seal, hand back, show, measure
-    #[command(subcommand)]
-    Compact(session::compact::Compact),
+    Compact(Noun<session::compact::Compact>),
     /// Show everything on one screen
     Status,
     /// Print one line for the foot of an agent client's screen
@@ -72,34 +76,27 @@ enum Command {
     /// Tell what changed, was decided, is unproven and needs you
     Report(tell::report::Report),
     /// What an agent has to know
-    #[command(subcommand)]
-    Context(tell::context::Context),
+    Context(Noun<tell::context::Context>),
     /// What is to be done: add, start, finish, test, import
-    #[command(subcommand)]
-    Task(work::task::Task),
+    Task(Noun<work::task::Task>),
     /// Show or set what is being worked on
     Focus(work::focus::Focus),
     /// Note what was achieved
-    #[command(subcommand)]
-    Progress(work::progress::Progress),
+    Progress(Noun<work::progress::Progress>),
     /// Remember something across sessions
     Note(work::note::Note),
     /// What should be known next time, under keys: store, get, list, search, forget
-    #[command(subcommand)]
-    Memory(work::memory::Memory),
+    Memory(Noun<work::memory::Memory>),
     /// Steps in an order, as `.claude/workflows/` declares them: list, show, validate, plan, draw
-    #[command(subcommand)]
-    Workflow(work::workflow::Workflow),
+    Workflow(Noun<work::workflow::Workflow>),
     /// What to do next, best first
     Next(work::next::Next),
     /// Record a decision
     Decide(judge::decide::Decide),
     /// Decisions that were recorded: list, show, say how one turned out
-    #[command(subcommand)]
-    Decision(judge::decision::Decision),
+    Decision(Noun<judge::decision::Decision>),
     /// Who may take which decision, and by which rule
-    #[command(subcommand)]
-    Authority(judge::authority::Authority),
+    Authority(Noun<judge::authority::Authority>),
     /// Ask a person
     Ask(judge::ask::Ask),
     /// Questions that wait for a person
@@ -107,11 +104,9 @@ enum Command {
     /// Answer a question
     Answer(judge::answer::Answer),
     /// The commands that prove work: show them, run them
-    #[command(subcommand)]
-    Gate(judge::gate::Gate),
+    Gate(Noun<judge::gate::Gate>),
     /// What an agent may touch and run: rule on a path or a command
-    #[command(subcommand)]
-    Guard(judge::guard::Guard),
+    Guard(Noun<judge::guard::Guard>),
     /// Take a snapshot of the work tree under a tag; list, show, compare
     Checkpoint(time::checkpoint::Checkpoint),
     /// Go back to a checkpoint, or take that back
@@ -127,36 +122,36 @@ impl Command {
         match self {
             Self::Init(command) => command.run(context),
             Self::Uninstall(command) => command.run(context),
-            Self::Config(command) => command.run(context),
+            Self::Config(noun) => noun.verb.run(context),
             Self::Trust(command) => command.run(context),
             Self::Doctor => setup::doctor::run(context),
             Self::Demo => setup::demo::run(context),
-            Self::Session(command) => command.run(context),
+            Self::Session(noun) => noun.verb.run(context),
             Self::Run(command) => command.run(context),
             Self::Watch(command) => command.run(context),
             Self::Stop => session::stop::run(context),
             Self::Verify(command) => command.run(context),
             Self::Commit(command) => command.run(context),
-            Self::Compact(command) => command.run(context),
+            Self::Compact(noun) => noun.verb.run(context),
             Self::Status => tell::status::run(context),
             Self::Statusline => tell::statusline::run(context),
             Self::Report(command) => command.run(context),
-            Self::Context(command) => command.run(context),
-            Self::Task(command) => command.run(context),
+            Self::Context(noun) => noun.verb.run(context),
+            Self::Task(noun) => noun.verb.run(context),
             Self::Focus(command) => command.run(context),
-            Self::Progress(command) => command.run(context),
+            Self::Progress(noun) => noun.verb.run(context),
             Self::Note(command) => command.run(context),
-            Self::Memory(command) => command.run(context),
-            Self::Workflow(command) => command.run(context),
+            Self::Memory(noun) => noun.verb.run(context),
+            Self::Workflow(noun) => noun.verb.run(context),
             Self::Next(command) => command.run(context),
             Self::Decide(command) => command.run(context),
-            Self::Decision(command) => command.run(context),
-            Self::Authority(command) => command.run(context),
+            Self::Decision(noun) => noun.verb.run(context),
+            Self::Authority(noun) => noun.verb.run(context),
             Self::Ask(command) => command.run(context),
             Self::Inbox(command) => command.run(context),
             Self::Answer(command) => command.run(context),
-            Self::Gate(command) => command.run(context),
-            Self::Guard(command) => command.run(context),
+            Self::Gate(noun) => noun.verb.run(context),
+            Self::Guard(noun) => noun.verb.run(context),
             Self::Checkpoint(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
             Self::Hook(command) => Ok(command.run(context)),

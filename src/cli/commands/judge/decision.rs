@@ -21,6 +21,7 @@ use crate::{
 };
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Decision {
     /// Decisions that fit all that is said, the newest first
     List(List),
@@ -52,7 +53,7 @@ pub(crate) struct List {
     path: Option<String>,
     /// The session in which it was taken
     #[arg(long = "in-session", value_name = "SESSION")]
-    session: Option<String>,
+    in_session: Option<String>,
 }
 
 #[derive(Args)]
@@ -119,7 +120,7 @@ impl List {
             kind: self.kind,
             risk: self.risk.map(Into::into),
             path: self.path,
-            session: self.session.map(SessionId::new).transpose()?,
+            session: self.in_session.map(SessionId::new).transpose()?,
         };
         let outcome = decision::list(&workspace, &request)?;
         context.say(&workspace, &outcome, |screen| {
