@@ -173,6 +173,7 @@ pub const VERBS: &[Verb] = verbs! {
     "authority check": Judge, Read, Anyone, judge::authority::check;
     "authority change": Judge, Read, Anyone, judge::change::check;
     "authority replay": Judge, Read, Anyone, judge::replay::replay;
+    "authority replay decisions": Judge, Read, Anyone, judge::replay::again;
     "authority show": Judge, Read, Anyone, judge::authority::show;
     "authority test": Judge, Read, Anyone, judge::authority::test;
     "decide": Judge, Write, Anyone, judge::decide::decide;

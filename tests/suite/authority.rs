@@ -233,6 +233,9 @@ fn past_commits_are_ruled_on_by_what_they_change_and_not_by_their_words() {
     let table = sandbox.autonomy(["authority", "replay", "--commits", "HEAD~1..HEAD", "--preset", "autonomous"]).ok();
     assert!(table.stdout.starts_with("person") && table.stderr.contains("1  100.0 %"), "{table}");
     assert!(sandbox.autonomy(["authority", "replay", "--commits", "HEAD..HEAD"]).ended(1).stderr.contains("has no commits"));
+    decides(&sandbox, "Offer a second API", &["--kind", "api_design"]).ended(3);
+    let again = sandbox.autonomy(["authority", "replay", "--decisions", "--preset", "autonomous"]).ok();
+    assert!(again.stdout.starts_with("act_and_tell  low") && again.stdout.contains("(was person, api_design at low"), "{again}");
     sandbox.git(["clone", "--quiet", "--depth", "2", &format!("file://{}", sandbox.work().display()), "../shallow"]);
     let shallow = sandbox.at("../shallow").autonomy(["authority", "replay", "--commits", "HEAD"]).ended(1).stderr;
     assert!(shallow.contains("this clone is shallow and lacks its parent") && shallow.contains("--unshallow"), "{shallow}");

@@ -1,8 +1,9 @@
-//! `authority replay`: what somebody would have been asked over commits that are there already. Reads only.
+//! `authority replay`: what somebody would have been asked over commits, or decisions, that are there already. Reads only.
 //!
-//! Each commit is judged by what it changes against its first parent, and by nothing that its message says.
+//! Each commit is judged by what it changes against its first parent, and by nothing that its message says; each decision that a
+//! person did not take by what its record says.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,18 +15,22 @@ use crate::{
         workspace::Workspace,
     },
     model::{
+        actor::Actor,
         authority::{
             case::Case,
             policy::{Policy, Preset},
         },
-        decision::{Risk, Ruling},
-        id::Oid,
+        decision::{Decision, Risk, Ruling},
+        id::{DecisionId, Oid},
         quote,
         refusal::Refusal,
     },
-    ops::judge::{
-        authority::{in_force, shipped},
-        change as ruling,
+    ops::{
+        judge::{
+            authority::{in_force, shipped},
+            change as ruling,
+        },
+        work::board::Board,
     },
 };
 
@@ -76,10 +81,87 @@ pub struct Replayed {
 pub struct Share {
     /// Which.
     pub ruling: Ruling,
-    /// For how many commits.
-    pub commits: usize,
+    /// How often.
+    pub count: usize,
     /// Of all, from 0 to 1.
     pub share: f64,
+}
+
+/// By what decisions are judged again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgainRequest {
+    /// The preset whose rules are taken; without it, the rules in force.
+    pub preset: Option<Preset>,
+}
+
+/// What would have been asked about decisions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Again {
+    /// The preset that the rules rest on.
+    pub preset: Preset,
+    /// The decisions that a person did not take, the newest first.
+    pub decisions: Vec<JudgedAgain>,
+    /// How often each ruling was given, the mildest first.
+    pub shares: Vec<Share>,
+}
+
+/// What the rules say to a decision now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JudgedAgain {
+    /// Its name.
+    pub decision: DecisionId,
+    /// Its title.
+    pub title: String,
+    /// How much can go wrong, with what the rules say of it.
+    pub risk: Risk,
+    /// Who decides.
+    pub ruling: Ruling,
+    /// Who decided by the rules when it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<Ruling>,
+    /// The rule that demands the most, and where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// Rules on every decision again that a person did not take. Facts that were said with `--fact` are in no record, and count for nothing.
+///
+/// # Errors
+/// Refuses rules that are wrong; fails when the store or git cannot be read.
+pub fn again(workspace: &Workspace, request: &AgainRequest) -> Result<Again> {
+    let policy = policy(workspace, request.preset)?;
+    let board = Board::of_decisions(workspace)?;
+    board.notice(workspace);
+    let mut decisions = board.holdings.decisions;
+    decisions.retain(|decision| !decision.by.as_ref().is_some_and(Actor::is_person));
+    decisions.sort_by(|one, other| (Reverse(one.created), &one.id).cmp(&(Reverse(other.created), &other.id)));
+    let judged = |decision: Decision| {
+        let case = Case {
+            kind: decision.kind,
+            topic: Some(decision.topic),
+            risk: decision.risk,
+            reversibility: decision.reversibility,
+            confidence: decision.confidence,
+            paths: decision.paths,
+            ..Case::default()
+        };
+        let judged = policy.judge(&case, None);
+        let by = judged.decisive().map(|step| format!("{} (`{}`)", step.what, step.place()));
+        let was = decision.ruled.map(|ruled| ruled.ruling);
+        let (risk, ruling) = (judged.risk, judged.ruling);
+        JudgedAgain { decision: decision.id, title: decision.title, risk, ruling, was, by }
+    };
+    let decisions: Vec<JudgedAgain> = decisions.into_iter().map(judged).collect();
+    let shares = shares(decisions.iter().map(|it| it.ruling));
+    Ok(Again { preset: policy.preset, decisions, shares })
+}
+
+fn policy(workspace: &Workspace, preset: Option<Preset>) -> Result<Policy> {
+    match preset {
+        Some(preset) => Ok(Policy::read(Some(&format!("version: 1\npreset: {}\n", preset.word())), shipped)?),
+        None => Ok(in_force(workspace)?.0),
+    }
 }
 
 /// Rules on every commit of a range.
@@ -87,10 +169,7 @@ pub struct Share {
 /// # Errors
 /// Refuses what is no range and no commit, a range without commits, and commits whose parent a shallow clone lacks.
 pub fn replay(workspace: &Workspace, request: &Request) -> Result<Outcome> {
-    let policy = match request.preset {
-        Some(preset) => Policy::read(Some(&format!("version: 1\npreset: {}\n", preset.word())), shipped)?,
-        None => in_force(workspace)?.0,
-    };
+    let policy = policy(workspace, request.preset)?;
     let git = workspace.git()?;
     let (from, to) = match git.range(&request.commits) {
         Ok((from, to)) => (Some(from), to),
@@ -122,15 +201,16 @@ pub fn replay(workspace: &Workspace, request: &Request) -> Result<Outcome> {
         })
         .collect();
     let [policy] = policies;
-    Ok(Outcome { preset: policy.preset, shares: shares(&commits), commits })
+    Ok(Outcome { preset: policy.preset, shares: shares(commits.iter().map(|it| it.ruling)), commits })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no history has so many commits")]
-fn shares(commits: &[Replayed]) -> Vec<Share> {
+fn shares(rulings: impl Iterator<Item = Ruling>) -> Vec<Share> {
     let mut counts: BTreeMap<Ruling, usize> = BTreeMap::new();
-    for commit in commits {
-        *counts.entry(commit.ruling).or_default() += 1;
+    for ruling in rulings {
+        *counts.entry(ruling).or_default() += 1;
     }
-    let share = |(ruling, count): (Ruling, usize)| Share { ruling, commits: count, share: count as f64 / commits.len() as f64 };
+    let all: usize = counts.values().sum();
+    let share = |(ruling, count): (Ruling, usize)| Share { ruling, count, share: count as f64 / all as f64 };
     counts.into_iter().map(share).collect()
 }

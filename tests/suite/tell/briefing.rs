@@ -199,8 +199,8 @@ fn the_prompt_of_an_attempt_carries_the_task_and_what_failed() {
       hold; saying so proves nothing.
     - Change files of the work tree only. Do not commit, switch branches or rewrite history, and do not edit `.claude/`: autonomy
       commits what you changed.
-    - Decisions that others should know: `autonomy decide "<title>" --because "<reason>"`, with `--kind`, `--risk` and `--fact` where they
-      fit. Exit code 3 means that a person is asked first: do not act on it. Things to remember: `autonomy note "<text>"`. What only a
+    - Decisions that others should know: `autonomy decide "<title>" --because "<reason>"`, with `--kind`, `--risk`, `--path` and `--fact`
+      where they fit. A change that can go wrong badly is not committed without one. Exit code 3 means that a person is asked first: do not act on it. Things to remember: `autonomy note "<text>"`. What only a
       person can decide: `autonomy ask "<question>"`, then end.
 
     ## The task

@@ -4,6 +4,7 @@ use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
 };
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
             policy::Preset,
             ruling::{Judged, Step},
         },
-        decision::{ChangeKind, Ruling},
+        decision::{ChangeKind, Risk, Ruling},
         id::AgentName,
         quote::{counted, first_of},
         refusal::Code,
@@ -27,7 +28,7 @@ use crate::{
     ops::judge::{
         authority::{self, InForce, Request, Tested},
         change::{self, Given, Outcome},
-        replay,
+        replay::{self, JudgedAgain, Replayed, Share},
     },
 };
 
@@ -40,7 +41,7 @@ pub(crate) enum Authority {
     Check(Asked),
     /// The same, with every step of the way
     Explain(Asked),
-    /// Say what would have been asked over commits that are there already; `--json` prints one object a commit
+    /// Say what would have been asked over commits or decisions that are there already; `--json` prints one object a line
     Replay(Replay),
     /// Rule on the cases of `.claude/authority.tests.yaml`, by the rules in the file
     Test,
@@ -49,8 +50,11 @@ pub(crate) enum Authority {
 #[derive(Args)]
 pub(crate) struct Replay {
     /// The commits: `A..B` for those that `B` has and `A` has not, or one commit with all before it
-    #[arg(long, value_name = "A..B")]
-    commits: String,
+    #[arg(long, value_name = "A..B", required_unless_present = "decisions", conflicts_with = "decisions")]
+    commits: Option<String>,
+    /// The decisions that a person did not take, by what their records say
+    #[arg(long)]
+    decisions: bool,
     /// The preset whose rules are taken, instead of the rules in force
     #[arg(long, value_parser = presets())]
     preset: Option<Preset>,
@@ -131,9 +135,20 @@ impl Authority {
                 })?;
                 Ok(code(outcome.ruling))
             }
-            Self::Replay(Replay { commits, preset }) => {
+            Self::Replay(Replay { commits: Some(commits), preset, .. }) => {
                 let outcome = replay::replay(&workspace, &replay::Request { commits, preset })?;
-                replayed(context, &workspace, &outcome)
+                let line = |it: &Replayed| format!("{:.2}  {}  {}", it.score, it.commit.short(), it.subject);
+                let rows = outcome.commits.iter().map(|it| (it, it.ruling, it.risk, line(it)));
+                replayed(context, &workspace, rows, outcome.preset, &outcome.shares)
+            }
+            Self::Replay(Replay { commits: None, preset, .. }) => {
+                let outcome = replay::again(&workspace, &replay::AgainRequest { preset })?;
+                let line = |it: &JudgedAgain| {
+                    let was = it.was.map_or_else(String::new, |was| format!("was {}, ", was.word()));
+                    format!("{}  {} ({was}{})", it.decision, it.title, it.by.as_deref().unwrap_or("no row of the table"))
+                };
+                let rows = outcome.decisions.iter().map(|it| (it, it.ruling, it.risk, line(it)));
+                replayed(context, &workspace, rows, outcome.preset, &outcome.shares)
             }
             Self::Test => {
                 let tested = authority::test(&workspace, &Request::default())?;
@@ -170,28 +185,33 @@ fn presets() -> impl TypedValueParser<Value = Preset> {
         .try_map(|word| ALL.into_iter().find(|preset| preset.word() == word).ok_or("it is no preset"))
 }
 
-/// A line for each commit, or an object, and how often each ruling was given.
-fn replayed(context: &Context, workspace: &Workspace, outcome: &replay::Outcome) -> Result<u8> {
-    if context.shared.json {
-        let mut screen = Screen::default();
-        for commit in &outcome.commits {
-            let line = serde_json::to_string(commit).map_err(|error| Error::while_doing("write the outcome as JSON", error))?;
-            screen.data(line);
-        }
-        screen.print()?;
-        return Ok(0);
+/// A line for each of the rows, or an object, and how often each ruling was given.
+fn replayed<'a, T: Serialize + 'a>(
+    context: &Context,
+    workspace: &Workspace,
+    rows: impl Iterator<Item = (&'a T, Ruling, Risk, String)>,
+    preset: Preset,
+    shares: &[Share],
+) -> Result<u8> {
+    let mut screen = Screen::default();
+    for notice in workspace.take_notices() {
+        screen.talk(notice);
     }
-    context.say(workspace, outcome, |screen| {
-        for it in &outcome.commits {
-            let (ruling, risk) = (it.ruling.word(), it.risk.to_string());
-            screen.data(format!("{ruling:<13} {risk:<9} {:.2}  {}  {}", it.score, it.commit.short(), it.subject));
+    for (row, ruling, risk, line) in rows {
+        screen.data(if context.shared.json {
+            serde_json::to_string(row).map_err(|error| Error::while_doing("write the outcome as JSON", error))?
+        } else {
+            format!("{:<13} {:<9} {line}", ruling.word(), risk.to_string())
+        });
+    }
+    if !context.shared.json {
+        screen.talk(format!("By the rules on the preset {}:", preset.word()));
+        for share in shares {
+            screen.talk(format!("  {:<13} {:>5}  {:.1} %", share.ruling.word(), share.count, share.share * 100.0));
         }
-        let all = counted(outcome.commits.len(), "commit");
-        screen.talk(format!("{all} by the rules on the preset {}:", outcome.preset.word()));
-        for share in &outcome.shares {
-            screen.talk(format!("  {:<13} {:>5}  {:.1} %", share.ruling.word(), share.commits, share.share * 100.0));
-        }
-    })
+    }
+    screen.print()?;
+    Ok(0)
 }
 
 fn code(ruling: Ruling) -> u8 {
