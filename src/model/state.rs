@@ -17,7 +17,7 @@ use crate::model::{
     actor::Actor,
     compaction::Cause,
     event::{Event, FORMAT, Fact, TIMED_OUT, Verdict, genesis},
-    id::{ClientId, DecisionId, Digest, GateName, Oid, QuestionId, TaskId, slug},
+    id::{ClientId, DecisionId, Digest, GateName, Oid, QuestionId, RunId, TaskId, slug},
     intent::{Intent, Settlement},
     plan::progress::Progress as Headway,
     quote,
@@ -116,6 +116,8 @@ pub struct State {
     pub heard: BTreeMap<ClientId, u64>,
     /// What the store put back or finished.
     pub mended: u64,
+    /// Runs of workflows that somebody asked to end, and that have not ended yet.
+    pub cancelling: BTreeSet<RunId>,
 }
 
 impl State {
@@ -166,6 +168,7 @@ impl State {
             runs_ended: 0,
             heard: BTreeMap::new(),
             mended: 0,
+            cancelling: BTreeSet::new(),
         }
     }
 
@@ -393,9 +396,9 @@ impl State {
             | Fact::WorkflowStarted { .. }
             | Fact::WorkflowStepStarted { .. }
             | Fact::WorkflowStepSpawned { .. }
-            | Fact::WorkflowStepEnded { .. }
-            | Fact::WorkflowCancelAsked { .. }
-            | Fact::WorkflowEnded { .. } => {}
+            | Fact::WorkflowStepEnded { .. } => {}
+            Fact::WorkflowCancelAsked { run } => drop(self.cancelling.insert(run.clone())),
+            Fact::WorkflowEnded { run, .. } => drop(self.cancelling.remove(run)),
             Fact::CheckpointMade { name, reference, object, commit, tree: _, evidence, reason, summary, task } => {
                 let taken = Taken {
                     seq,

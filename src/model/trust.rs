@@ -29,6 +29,8 @@ pub enum Kind {
     Acceptance,
     /// A template of what agents are told.
     Template,
+    /// The file of a workflow, with the programs that its steps start.
+    Workflow,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
             Self::Setup => "setup",
             Self::Acceptance => "acceptance",
             Self::Template => "template",
+            Self::Workflow => "workflow",
         }
     }
 }

@@ -169,6 +169,9 @@ pub const VERBS: &[Verb] = verbs! {
     "workflow validate": Work, Read, Anyone, work::workflow::validate;
     "workflow plan": Work, Read, Anyone, work::workflow::plan;
     "workflow graph": Work, Read, Anyone, work::workflow::graph;
+    "workflow status": Work, Read, Anyone, work::workflow::runs::status;
+    "workflow cancel": Work, Write, Anyone, work::workflow::runs::cancel;
+    "workflow logs": Work, Read, Anyone, work::workflow::runs::logs;
     "next": Work, Read, Anyone, work::next::next;
     "authority check": Judge, Read, Anyone, judge::authority::check;
     "authority change": Judge, Read, Anyone, judge::change::check;

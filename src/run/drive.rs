@@ -1,4 +1,4 @@
-//! The only loop: asks `model::plan` what comes next and has it done, until something ends the run.
+//! The loop of agents at work: asks `model::plan` what comes next and has it done, until something ends the run.
 //!
 //! How far it is stands in the session's log and nowhere else, so a run that dies at any point is gone on with by the next
 //! one. What one act does is in `run::step`; nothing is printed here.

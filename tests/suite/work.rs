@@ -7,6 +7,7 @@ use autonomy::model::id::Digest;
 use crate::sandbox::{Output, Sandbox};
 
 mod approval;
+mod carry;
 mod judge;
 mod list;
 mod memory;

@@ -25,7 +25,7 @@ use autonomy::{
         workflow::text::Form,
     },
     ops::table::VERBS,
-    run::drive,
+    run::{drive, flow},
 };
 
 use crate::sandbox::Sandbox;
@@ -87,6 +87,8 @@ fn every_outcome_request_and_record_has_its_schema() {
         ("checkpoint.manifest".to_owned(), as_text(&schema_of::<Manifest>("checkpoint.manifest"))),
         ("recording".to_owned(), as_text(&schema_of::<Recording>("recording"))),
         ("run.outcome".to_owned(), as_text(&schema_of::<drive::Outcome>("run.outcome"))),
+        ("workflow-run.outcome".to_owned(), as_text(&schema_of::<flow::Outcome>("workflow-run.outcome"))),
+        ("workflow-run.prospect".to_owned(), as_text(&schema_of::<flow::Prospect>("workflow-run.prospect"))),
         ("run.prospect".to_owned(), as_text(&schema_of::<drive::Prospect>("run.prospect"))),
         ("watch.outcome".to_owned(), as_text(&schema_of::<drive::Outcome>("watch.outcome"))),
     ];

@@ -87,7 +87,7 @@ enum Command {
     Note(work::note::Note),
     /// What should be known next time, under keys: store, get, list, search, forget
     Memory(Noun<work::memory::Memory>),
-    /// Steps in an order, as `.claude/workflows/` declares them: list, show, validate, plan, draw
+    /// Steps in an order, as `.claude/workflows/` declares them: list, show, validate, plan, draw, carry out
     Workflow(Noun<work::workflow::Workflow>),
     /// What to do next, best first
     Next(work::next::Next),

@@ -5,7 +5,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::refusal::Code;
+use crate::model::{
+    id::{Digest, RunId, StepId},
+    refusal::{Code, Refusal},
+};
 
 /// A step of a run by the way to it: `build`, `test[2]` for the second of its values, `choose/fast` inside another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +32,14 @@ impl StepKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The mark that every process of it carries in the run `run`.
+    ///
+    /// # Errors
+    /// Refuses nothing that `run` is a name of.
+    pub fn mark(&self, run: &RunId) -> Result<StepId, Refusal> {
+        StepId::new(format!("{run}-{}", Digest::of(&self.0).head(12)))
     }
 }
 

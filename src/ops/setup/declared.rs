@@ -11,7 +11,7 @@ use crate::{
         settings::declare,
         trust::{Declaration, Kind},
     },
-    ops::work::task::verify,
+    ops::work::{task::verify, workflow::files as workflows},
 };
 
 /// The largest hook that is read, in bytes.
@@ -37,7 +37,7 @@ pub const CLIENT_SETTINGS: [(&str, &str); 2] = [("project", ".claude/settings.js
 /// The largest of them that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
 
-/// All declarations: gates, agents, hooks, filters, acceptance commands, the rules of who decides, MCP servers, settings of a
+/// All declarations: gates, agents, hooks, filters, acceptance commands, workflows, the rules of who decides, MCP servers, settings of a
 /// client, templates.
 ///
 /// # Errors
@@ -46,6 +46,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Declaration>> {
     let mut declarations = declare::declarations(workspace.resolved()?);
     declarations.extend(of_git(workspace)?);
     declarations.extend(verify::declarations(workspace)?);
+    declarations.extend(workflows::declarations(workspace)?);
     declarations.extend(files(workspace)?);
     declarations.extend(templates(workspace));
     Ok(declarations)

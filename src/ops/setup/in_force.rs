@@ -124,6 +124,32 @@ pub fn waiting_templates(workspace: &Workspace) -> Result<Vec<Declaration>> {
     Ok(declarations.into_iter().filter(|declaration| store.standing(declaration) != Standing::Trusted).collect())
 }
 
+/// Which of `workflows` nobody has trusted as they are now.
+///
+/// # Errors
+/// Refuses a trust store that is wrong.
+pub fn untrusted(workspace: &Workspace, workflows: &[Declaration]) -> Result<Vec<Declaration>> {
+    let store = TrustStore::open(workspace)?;
+    Ok(workflows.iter().filter(|one| store.standing(one) != Standing::Trusted).cloned().collect())
+}
+
+/// Lets pass only workflows that a person has trusted as they are now: what was trusted earlier of a changed one does not run in
+/// its place, because it is not what stands in the file.
+///
+/// # Errors
+/// Refuses and names the first that is not.
+pub fn demand_workflows(workspace: &Workspace, workflows: &[Declaration]) -> Result<()> {
+    match untrusted(workspace, workflows)?.first() {
+        None => Ok(()),
+        Some(one) => Err(Refusal::needs_person(format!(
+            "the workflow `{}` comes with this repository and nobody has trusted it as it is now",
+            one.name
+        ))
+        .hint(format!("`autonomy trust 'workflow {}'` shows what it would run", one.name))
+        .into()),
+    }
+}
+
 /// The MCP servers of the repository that agents may start: the trusted content of `.mcp.json`; none where nobody trusted any.
 ///
 /// # Errors

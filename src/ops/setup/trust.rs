@@ -174,6 +174,7 @@ pub fn describe(declaration: &Declaration) -> String {
         Kind::Client => format!("agents would be started with the settings and hooks of {}", declaration.name),
         Kind::Setup => "each new work tree would be prepared by".to_owned(),
         Kind::Acceptance => format!("task {} would be tested with", declaration.name),
+        Kind::Workflow => format!("workflow {} would run", declaration.name),
         Kind::Template => format!("agents would be told, by the template {}", declaration.name),
     }
 }

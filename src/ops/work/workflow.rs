@@ -2,32 +2,27 @@
 //!
 //! Nothing is carried out and nothing is written.
 
+pub mod files;
+pub mod runs;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{
-        Result,
-        store::{
-            overview::Overview,
-            record::{self, Stored},
-        },
-        workspace::Workspace,
-    },
+    host::{Result, workspace::Workspace},
     model::{
-        document::utf8,
-        id::{self, Candidate},
         refusal::Refusal,
         workflow::{
-            self, FOLDER, Workflow,
-            among::{self, Workflows},
+            self, Workflow, among,
             order::{self, Plan},
-            read,
         },
     },
-    ops::setup::in_force,
+    ops::{
+        setup::in_force,
+        work::workflow::files::{Files, path},
+    },
 };
 
 /// Nothing to say.
@@ -141,7 +136,7 @@ pub fn list(workspace: &Workspace, _: &ListRequest) -> Result<ListOutcome> {
             .map(|one| one.name.clone())
             .collect(),
     };
-    Ok(ListOutcome { workflows: files.good.iter().map(listed).collect(), faults: files.faults() })
+    Ok(ListOutcome { workflows: files.good.iter().map(listed).collect(), faults: faults(&files) })
 }
 
 /// Shows a workflow in one form, whichever its file has.
@@ -149,8 +144,9 @@ pub fn list(workspace: &Workspace, _: &ListRequest) -> Result<ListOutcome> {
 /// # Errors
 /// Refuses an unknown workflow and one that is wrong.
 pub fn show(workspace: &Workspace, request: &Request) -> Result<ShowOutcome> {
-    let (stem, workflow) = Files::read(workspace)?.take(&request.workflow)?;
-    Ok(ShowOutcome { file: path(&stem), workflow })
+    let files = Files::read(workspace)?;
+    let (stem, workflow) = files.whole(&request.workflow)?;
+    Ok(ShowOutcome { file: path(&stem), workflow: workflow.clone() })
 }
 
 /// Looks at workflows, each by itself and all together: the workflows that they start, and the gates.
@@ -162,7 +158,7 @@ pub fn validate(workspace: &Workspace, request: &ValidateRequest) -> Result<Vali
     let gates = in_force::gates(workspace)?;
     let gates: Vec<&str> = gates.iter().map(|own| own.name.as_str()).collect();
     let broken: Vec<String> = files.bad.keys().cloned().collect();
-    let mut faults = files.faults();
+    let mut faults = faults(&files);
     faults.extend(among::faults(&files.good, &broken, &gates).into_iter().map(|(stem, refusal)| fault(path(&stem), refusal)));
     let mut looked_at: Vec<String> =
         files.good.keys().map(|stem| path(stem)).chain(files.bad.keys().map(|stem| path(stem))).collect();
@@ -181,8 +177,9 @@ pub fn validate(workspace: &Workspace, request: &ValidateRequest) -> Result<Vali
 /// # Errors
 /// Refuses an unknown workflow, one that is wrong, and parameters that do not fit.
 pub fn plan(workspace: &Workspace, request: &PlanRequest) -> Result<Plan> {
-    let (_, workflow) = Files::read(workspace)?.take(&request.workflow)?;
-    Ok(order::plan(&workflow, &request.parameters)?)
+    let files = Files::read(workspace)?;
+    let (_, workflow) = files.whole(&request.workflow)?;
+    Ok(order::plan(workflow, &request.parameters)?)
 }
 
 /// Draws a workflow.
@@ -190,62 +187,16 @@ pub fn plan(workspace: &Workspace, request: &PlanRequest) -> Result<Plan> {
 /// # Errors
 /// Refuses an unknown workflow and one that is wrong.
 pub fn graph(workspace: &Workspace, request: &Request) -> Result<GraphOutcome> {
-    let (_, workflow) = Files::read(workspace)?.take(&request.workflow)?;
-    let plan = order::outline(&workflow)?;
+    let files = Files::read(workspace)?;
+    let (_, workflow) = files.whole(&request.workflow)?;
+    let plan = order::outline(workflow)?;
     Ok(GraphOutcome { text: workflow::graph::text(&plan), mermaid: workflow::graph::mermaid(&plan) })
 }
 
-/// What lies in the folder, by the names of the files without their ending.
-struct Files {
-    good: Workflows,
-    bad: BTreeMap<String, Refusal>,
-}
-
-impl Files {
-    fn read(workspace: &Workspace) -> Result<Self> {
-        let mut files = Self { good: Workflows::new(), bad: BTreeMap::new() };
-        let folder = format!("{FOLDER}/");
-        for Stored { path: file, bytes, .. } in record::list(workspace, &Overview::read(workspace)?, FOLDER)? {
-            let name = file.strip_prefix(&folder).filter(|name| !name.contains('/'));
-            let Some(stem) = name.and_then(|name| name.strip_suffix(".yaml")) else { continue };
-            match utf8(&file, bytes).and_then(|text| read::read(&file, stem, &text)) {
-                Ok(workflow) => drop(files.good.insert(stem.to_owned(), workflow)),
-                Err(refusal) => drop(files.bad.insert(stem.to_owned(), refusal)),
-            }
-        }
-        Ok(files)
-    }
-
-    /// The name of the file of the workflow that `given` means.
-    fn stem(&self, given: &str) -> Result<String, Refusal> {
-        let good = self.good.iter().map(|(stem, workflow)| Candidate { name: stem, title: &workflow.name });
-        let candidates: Vec<Candidate<'_>> =
-            good.chain(self.bad.keys().map(|stem| Candidate { name: stem, title: "" })).collect();
-        if candidates.is_empty() {
-            return Err(Refusal::usage(format!("there is no workflow `{}`", given.escape_debug()))
-                .hint(format!("there is none at all in `{FOLDER}/`; `docs/workflows.md` of autonomy shows one")));
-        }
-        Ok(candidates[id::resolve("workflow", given, &candidates)?].name.to_owned())
-    }
-
-    fn take(mut self, given: &str) -> Result<(String, Workflow)> {
-        let stem = self.stem(given)?;
-        match (self.good.remove(&stem), self.bad.remove(&stem)) {
-            (Some(workflow), _) => Ok((stem, workflow)),
-            (None, Some(refusal)) => Err(refusal.into()),
-            (None, None) => Err(Refusal::usage(format!("there is no workflow `{stem}`")).into()),
-        }
-    }
-
-    fn faults(&self) -> Vec<Fault> {
-        self.bad.iter().map(|(stem, refusal)| fault(path(stem), refusal.clone())).collect()
-    }
+fn faults(files: &Files) -> Vec<Fault> {
+    files.bad.iter().map(|(stem, refusal)| fault(path(stem), refusal.clone())).collect()
 }
 
 fn fault(file: String, refusal: Refusal) -> Fault {
     Fault { file, message: refusal.message, hint: refusal.hint }
-}
-
-fn path(stem: &str) -> String {
-    format!("{FOLDER}/{stem}.yaml")
 }

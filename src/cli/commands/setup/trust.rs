@@ -8,7 +8,7 @@ use crate::{
     model::{
         id::{self, Digest},
         refusal::Refusal,
-        trust::{Standing, lines},
+        trust::{Kind, Standing, lines},
     },
     ops::setup::trust::{self, Declared, ListRequest},
 };
@@ -118,7 +118,10 @@ fn show(screen: &mut Screen, one: &Declared) {
         screen.talk(format!("    {line}"));
     }
     if let Standing::Changed { in_force } = &one.standing {
-        screen.talk("  until then this is in force:");
+        screen.talk(match one.declaration.kind {
+            Kind::Workflow => "  until then nothing of it runs; this was trusted last:",
+            _ => "  until then this is in force:",
+        });
         for line in lines(in_force) {
             screen.talk(format!("    {line}"));
         }
@@ -133,6 +136,9 @@ fn list(context: &Context) -> Result<u8> {
             let stands = match (&one.standing, &one.trusted) {
                 (Standing::Trusted, Some((by, at))) => format!("trusted by {by}, {}", at.minute()),
                 (Standing::Trusted, None) => "trusted".to_owned(),
+                (Standing::Changed { .. }, _) if one.declaration.kind == Kind::Workflow => {
+                    "changed since it was trusted; it does not run".to_owned()
+                }
                 (Standing::Changed { .. }, _) => "changed; what was trusted last is in force".to_owned(),
                 (Standing::Untrusted, _) => "not trusted".to_owned(),
             };
@@ -143,7 +149,8 @@ fn list(context: &Context) -> Result<u8> {
             }
         }
         for one in &outcome.gone {
-            screen.data(format!("{:<20} declared no longer, still in force", one.declaration.label()));
+            let gone = if one.declaration.kind == Kind::Workflow { "" } else { ", still in force" };
+            screen.data(format!("{:<20} declared no longer{gone}", one.declaration.label()));
             for line in one.declaration.lines() {
                 screen.data(format!("    {line}"));
             }
