@@ -330,10 +330,27 @@ impl Repository {
         Ok(paths.iter().map(blob).collect())
     }
 
-    /// The first place whose history has the commit.
+    /// The first place whose history has the commit, but a branch or stash entry that it is the tip of before other branches: what
+    /// a stash holds is in no branch, and to know that of each of them takes a walk over what it has for itself.
     fn place_of(&self, commit: git2::Oid, tips: &[(Holder, git2::Oid)]) -> Result<Holder> {
-        for (place, tip) in tips {
-            if *tip == commit || self.raw.graph_descendant_of(*tip, commit).tried("walk the history")? {
+        let has = |tip: git2::Oid| -> Result<bool> {
+            Ok(tip == commit || self.raw.graph_descendant_of(tip, commit).tried("walk the history")?)
+        };
+        let is_of_stash =
+            |tip: git2::Oid| self.raw.find_commit(tip).is_ok_and(|stash| stash.parent_ids().skip(1).any(|of| of == commit));
+        let (head, others) = tips.split_at(tips.iter().take_while(|(place, _)| *place == Holder::Head).count());
+        for (place, tip) in head {
+            if has(*tip)? {
+                return Ok(place.clone());
+            }
+        }
+        let is_at =
+            |(place, tip): &&(Holder, git2::Oid)| *tip == commit || matches!(place, Holder::Stash(_)) && is_of_stash(*tip);
+        if let Some((place, _)) = others.iter().find(is_at) {
+            return Ok(place.clone());
+        }
+        for (place, tip) in others {
+            if has(*tip)? {
                 return Ok(place.clone());
             }
         }

@@ -120,6 +120,7 @@ impl Held {
     fn errno(error: Errno, doing: &str, path: &TreePath) -> Self {
         match error {
             Errno::ACCESS | Errno::PERM => Self::Because("the file system does not allow it".into()),
+            Errno::BUSY => Self::Because("it is in use".into()),
             Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR => {
                 Self::Because(Why::ChangedSince.words())
             }
@@ -170,7 +171,7 @@ impl Repository {
         site.restore(plan, &rest, &mut outcome)?;
         site.directories(plan, &mut outcome)?;
         for entry in deletes {
-            site.prune(plan, &entry.path)?;
+            site.prune(plan, &entry.path, &mut outcome)?;
         }
         failpoint::reach("restore.files").doing("restore files below", self.root())?;
         site.ids_ahead(outcome.done.iter().filter_map(|path| plan.entry(path)))?;
@@ -592,6 +593,12 @@ impl<'a> Site<'a> {
     /// Directories that were empty, or have other bits; what cannot be made or set stays and is named.
     fn directories(&self, plan: &RollbackPlan, outcome: &mut Restored) -> Result<()> {
         for wanted in plan.directories.iter().rev() {
+            if wanted.presence == Presence::Remove {
+                if self.remove_empty(&wanted.path, outcome)? {
+                    self.prune(plan, &wanted.path, outcome)?;
+                }
+                continue;
+            }
             match self.directory(plan, wanted) {
                 Ok(()) => {}
                 Err(Held::Because(why)) => outcome.held_back.push(HeldBack { path: wanted.path.clone(), why }),
@@ -603,14 +610,6 @@ impl<'a> Site<'a> {
 
     fn directory(&self, plan: &RollbackPlan, wanted: &DirectoryEntry) -> Result<(), Held> {
         let path = &wanted.path;
-        if wanted.presence == Presence::Remove {
-            if let Reach::Open(above) = self.reach(path.parent().as_ref())?
-                && rustix::fs::unlinkat(&above, path.file_name(), AtFlags::REMOVEDIR).is_ok()
-            {
-                self.prune(plan, path)?;
-            }
-            return Ok(());
-        }
         if wanted.presence == Presence::Make {
             for directory in path.parents().chain([path.clone()]) {
                 // Something that stays is in its way.
@@ -627,19 +626,33 @@ impl<'a> Site<'a> {
     }
 
     /// Removes the directories above a deleted path that are empty now, unless the checkpoint had them empty.
-    fn prune(&self, plan: &RollbackPlan, path: &TreePath) -> Result<()> {
+    fn prune(&self, plan: &RollbackPlan, path: &TreePath, outcome: &mut Restored) -> Result<()> {
         let mut directory = path.parent();
         while let Some(empty) = directory {
             let was_there = |wanted: &DirectoryEntry| wanted.presence == Presence::Make && wanted.path.is_below(&empty);
-            let Reach::Open(above) = self.reach(empty.parent().as_ref())? else { return Ok(()) };
-            if plan.directories.iter().any(was_there)
-                || rustix::fs::unlinkat(&above, empty.file_name(), AtFlags::REMOVEDIR).is_err()
-            {
+            if plan.directories.iter().any(was_there) || !self.remove_empty(&empty, outcome)? {
                 return Ok(());
             }
             directory = empty.parent();
         }
         Ok(())
+    }
+
+    /// Removes a directory when it is empty, and says whether it did; one that is empty and stays is named.
+    fn remove_empty(&self, path: &TreePath, outcome: &mut Restored) -> Result<bool> {
+        let Reach::Open(above) = self.reach(path.parent().as_ref())? else { return Ok(false) };
+        match rustix::fs::unlinkat(&above, path.file_name(), AtFlags::REMOVEDIR) {
+            Ok(()) => return Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(error) => match Held::errno(error, "remove the directory", path) {
+                Held::Because(why) if outcome.held_back.iter().all(|held| held.path != *path) => {
+                    outcome.held_back.push(HeldBack { path: path.clone(), why });
+                }
+                Held::Because(_) => {}
+                Held::Failed(error) => return Err(error),
+            },
+        }
+        Ok(false)
     }
 }
 

@@ -1,20 +1,26 @@
 //! A crash at any point of starting and ending a session leaves it as it was before or as it is after.
 
-use std::fs;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use super::with_todo;
 use crate::sandbox::Sandbox;
 
-/// The fail points that a command reaches, with how often, in a sandbox prepared by `prepare`.
+/// The first and the last hit of each fail point that a command reaches in a sandbox prepared by `prepare`.
 fn points(prepare: impl Fn() -> Sandbox, command: &[&str]) -> Vec<String> {
     let sandbox = prepare();
     let trace = sandbox.base().join("trace");
     sandbox.run(sandbox.command(command).env("AUTONOMY_FAILPOINT_TRACE", &trace)).ok();
-    let mut counts = std::collections::BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for name in fs::read_to_string(trace).expect("points were reached").lines() {
         *counts.entry(name.to_owned()).or_insert(0_u32) += 1;
     }
-    counts.into_iter().flat_map(|(name, count)| (1..=count.min(3)).map(move |hit| format!("{name}:{hit}=kill"))).collect()
+    counts
+        .into_iter()
+        .flat_map(|(name, count)| BTreeSet::from([1, count]).into_iter().map(move |hit| format!("{name}:{hit}=kill")))
+        .collect()
 }
 
 #[test]
