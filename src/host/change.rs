@@ -108,7 +108,9 @@ pub fn read(workspace: &Workspace, span: &Span) -> Result<Change> {
             });
         }
         let both: Vec<_> = some.iter().zip(read).collect();
-        files.par_extend(both.into_par_iter().filter_map(|(place, read)| look(place, read)));
+        files.par_extend(
+            both.into_par_iter().filter_map(|(place, read)| Some(FileChange { blob: place.blob(), ..look(place, read)? })),
+        );
     }
     let messages = match span {
         Span::Commits { from, to } => {
@@ -171,6 +173,14 @@ impl Place {
         match &self.after {
             After::Stored(side) => stored(git, side.as_ref()),
             After::OnDisk => Ok(on_disk(workspace, &self.path)),
+        }
+    }
+
+    /// The blob that stands there now, where git holds one.
+    fn blob(&self) -> Option<Oid> {
+        match &self.after {
+            After::Stored(side) => side.as_ref().map(|side| side.oid.clone()),
+            After::OnDisk => None,
         }
     }
 

@@ -128,10 +128,13 @@ pub fn faults(entries: &[Entry], reasons: &[Reason], whole: Risk) -> Vec<Fault> 
     faults
 }
 
+/// How many digits of a blob's id stand for its content: so many that nobody finds another content with the same ones.
+const BLOB: usize = 24;
+
 /// Something in a change of a task that needs a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// What was found, how much of it and where: as a decision says that was asked for it.
+    /// What was found, how much of it, where, and what stands there now: as a decision says that was asked for it.
     pub words: String,
     /// Its paths.
     pub paths: Vec<String>,
@@ -139,15 +142,16 @@ pub struct Piece {
 
 /// What of a change no decision covers that holds: what is of medium risk or more, or the change as a whole where nothing in it is by
 /// itself. A decision covers what lies on its paths when it says at least the risk of the `whole`; one that was asked for what was
-/// found covers exactly that, so that a change which grew is asked about again.
+/// found covers exactly that content, so that what was changed after a person looked at it is asked about again.
 #[must_use]
 pub fn undeclared(decisions: &[&Decision], change: &Change, reasons: &[Reason], whole: Risk) -> Vec<Piece> {
     if whole < Risk::Medium {
         return Vec::new();
     }
     let size = |path: &String| {
-        let file = change.files.iter().find(|file| file.path == *path);
-        file.map_or_else(|| format!("`{path}`"), |file| format!("`{path}` (+{} -{})", file.added, file.removed))
+        let Some(file) = change.files.iter().find(|file| file.path == *path) else { return format!("`{path}`") };
+        let blob = file.blob.as_ref().map_or_else(String::new, |blob| format!(", {}", &blob.as_str()[..BLOB]));
+        format!("`{path}` (+{} -{}{blob})", file.added, file.removed)
     };
     let piece = |words: &str, paths: Vec<String>| {
         let places: Vec<String> = paths.iter().map(size).collect();
@@ -224,7 +228,7 @@ mod tests {
     use super::*;
     use crate::model::{
         decision::{DecisionOption, Ruled, Ruling},
-        id::DecisionId,
+        id::{DecisionId, Oid},
         risk::{Signal, file::FileChange},
         time::Timestamp,
     };
@@ -315,29 +319,36 @@ mod tests {
 
     #[test]
     fn a_task_declares_what_it_changes_or_is_asked_once_for_exactly_that() {
-        let file = |added| FileChange { added, ..FileChange::moved("src/api/open.rs") };
-        let change = |added| Change { files: vec![file(added)], messages: Vec::new() };
-        let gone = [reason(Risk::Medium, "src/api/open.rs")];
-        let left = |decisions: &[Decision], added, whole| {
-            let decisions: Vec<&Decision> = decisions.iter().collect();
-            undeclared(&decisions, &change(added), &gone, whole).into_iter().map(|piece| piece.words).collect::<Vec<_>>()
+        let file = |digit: &str| {
+            let blob = Oid::new(digit.repeat(40)).ok();
+            FileChange { added: 1, blob, ..FileChange::moved("src/api/open.rs") }
         };
-        let words = "`open` is gone: `src/api/open.rs` (+1 -0)";
-        assert_eq!(left(&[], 1, Risk::High), [words]);
-        assert!(left(&[], 1, Risk::Low).is_empty());
-        assert!(left(&[decision("d", Risk::High, Status::Accepted)], 1, Risk::High).is_empty());
-        assert_eq!(left(&[decision("d", Risk::Medium, Status::Accepted)], 1, Risk::High), [words], "it makes less of it");
+        let change = |digit: &str| Change { files: vec![file(digit)], messages: Vec::new() };
+        let gone = [reason(Risk::Medium, "src/api/open.rs")];
+        let left = |decisions: &[Decision], digit, whole| {
+            let decisions: Vec<&Decision> = decisions.iter().collect();
+            undeclared(&decisions, &change(digit), &gone, whole).into_iter().map(|piece| piece.words).collect::<Vec<_>>()
+        };
+        let words = "`open` is gone: `src/api/open.rs` (+1 -0, aaaaaaaaaaaaaaaaaaaaaaaa)";
+        assert_eq!(left(&[], "a", Risk::High), [words]);
+        assert!(left(&[], "a", Risk::Low).is_empty());
+        assert!(left(&[decision("d", Risk::High, Status::Accepted)], "a", Risk::High).is_empty());
+        assert_eq!(left(&[decision("d", Risk::Medium, Status::Accepted)], "a", Risk::High), [words], "it makes less of it");
         let elsewhere = Decision { paths: vec!["docs".into()], ..decision("d", Risk::High, Status::Accepted) };
-        assert_eq!(left(&[elsewhere], 1, Risk::High), [words]);
+        assert_eq!(left(&[elsewhere], "a", Risk::High), [words]);
         let asked = Decision {
             by: Some(Actor::Autonomy),
             consequences: vec![words.to_owned()],
             ..decision("d", Risk::Critical, Status::Accepted)
         };
-        assert!(left(std::slice::from_ref(&asked), 1, Risk::High).is_empty());
-        assert_eq!(left(&[asked], 9, Risk::High), ["`open` is gone: `src/api/open.rs` (+9 -0)"], "it grew");
-        let whole = undeclared(&[], &change(1), &[reason(Risk::Low, "a")], Risk::High);
-        assert_eq!(whole[0].words, "the change as a whole is of high risk: `src/api/open.rs` (+1 -0)");
+        assert!(left(std::slice::from_ref(&asked), "a", Risk::High).is_empty());
+        assert_eq!(
+            left(&[asked], "b", Risk::High),
+            ["`open` is gone: `src/api/open.rs` (+1 -0, bbbbbbbbbbbbbbbbbbbbbbbb)"],
+            "it is another content"
+        );
+        let whole = undeclared(&[], &change("a"), &[reason(Risk::Low, "a")], Risk::High);
+        assert_eq!(whole[0].words, "the change as a whole is of high risk: `src/api/open.rs` (+1 -0, aaaaaaaaaaaaaaaaaaaaaaaa)");
     }
 
     #[test]

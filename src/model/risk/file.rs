@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     change::ChangeKind as Kind,
+    id::Oid,
     risk::versions::{Shift, shifts},
     source::{
         Facts, Limit, MentionKind, Reading,
@@ -50,6 +51,8 @@ pub struct FileChange {
     pub path: String,
     /// How it differs.
     pub kind: Kind,
+    /// The blob that it is now; none where git holds none.
+    pub blob: Option<Oid>,
     /// Whether anybody looked into it.
     pub look: Look,
     /// Whether it says that a program made it, or looks so.
@@ -143,6 +146,7 @@ impl FileChange {
         Self {
             path: path.to_owned(),
             kind,
+            blob: None,
             look,
             is_generated: false,
             added: 0,

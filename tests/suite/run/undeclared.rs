@@ -43,7 +43,7 @@ fn approved(sandbox: &Sandbox) -> String {
 fn a_high_risk_change_that_nobody_decided_waits_for_a_person_and_lands_after() {
     let sandbox = shop("");
     let why = approved(&sandbox);
-    assert!(why.contains("what others can use is gone") && why.contains("`src/lib.rs` (+0 -14)"), "{why}");
+    assert!(why.contains("what others can use is gone") && why.contains("`src/lib.rs` (+0 -14, "), "{why}");
     assert!(why.contains("high risk, and no decision that holds says so") && why.contains("supervised.yaml:"), "{why}");
     assert_eq!(log_count(&sandbox, "question.asked"), 1);
 }
