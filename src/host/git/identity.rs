@@ -2,6 +2,8 @@
 //!
 //! Variables come from the handed-in environment, never from the process; nothing is ever written to the configuration.
 
+use std::collections::BTreeMap;
+
 use crate::{
     host::{
         Error, Result,
@@ -13,6 +15,9 @@ use crate::{
         time::Timestamp,
     },
 };
+
+/// The keys that say who commits.
+const PEOPLE: &str = r"^(user|author|committer)\.(name|email)$";
 
 /// A name and an e-mail address, as commits carry them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,12 +99,13 @@ impl Repository {
             Role::Author => (["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"], "author"),
             Role::Committer => (["GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"], "committer"),
         };
-        let part = |variable: &str, key: &str| -> Result<Option<String>> {
+        let mut elsewhere = None;
+        let mut part = |variable: &str, key: &str| -> Result<Option<String>> {
             if let Some(value) = environment.text(variable).filter(|value| !value.trim().is_empty()) {
                 return Ok(Some(value.to_owned()));
             }
             for section in [section, "user"] {
-                let value = self.config_as_git(&format!("{section}.{key}"), environment)?;
+                let value = self.config_as_git(&format!("{section}.{key}"), environment, &mut elsewhere)?;
                 if let Some(value) = value.filter(|value| !value.trim().is_empty()) {
                     return Ok(Some(value));
                 }
@@ -149,8 +155,14 @@ impl Repository {
         }
     }
 
-    /// A value of the configuration as text, also where libgit2 would look in the wrong files.
-    fn config_as_git(&self, key: &str, environment: &Environment) -> Result<Option<String>> {
+    /// A value of the configuration as text, also where libgit2 would look in the wrong files; those are then read once, into
+    /// `elsewhere`.
+    fn config_as_git(
+        &self,
+        key: &str,
+        environment: &Environment,
+        elsewhere: &mut Option<BTreeMap<String, String>>,
+    ) -> Result<Option<String>> {
         if !points_elsewhere(environment) {
             return self.config_text(key);
         }
@@ -158,9 +170,18 @@ impl Repository {
         if let Some(value) = self.config_of_repository(key)? {
             return Ok(Some(value));
         }
-        // An unset key gives exit code 1, so a default stands in for it.
-        let value = self.ask_git(&["config", "--default", "", "--get", key], environment)?;
-        Ok(Some(value.trim_end_matches('\n').to_owned()).filter(|value| !value.is_empty()))
+        let all = match elsewhere {
+            Some(all) => all,
+            None => elsewhere.insert(self.config_by_program(environment)?),
+        };
+        Ok(all.get(key).cloned())
+    }
+
+    /// Every name and address of the configuration by git's word, the last of a key; one that says nothing is empty.
+    fn config_by_program(&self, environment: &Environment) -> Result<BTreeMap<String, String>> {
+        let listed = self.ask_perhaps(&["config", "--null", "--get-regexp", PEOPLE], environment)?.unwrap_or_default();
+        let entries = listed.split_terminator('\0').map(|entry| entry.split_once('\n').unwrap_or((entry, "")));
+        Ok(entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
     }
 
     /// A value that the work tree's or the repository's own configuration sets.

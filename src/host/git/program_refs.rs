@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::{
     host::{
         Error, Result,
+        environment::Environment,
         git::{
             Repository,
             program::{Allowed, Call, refused},
@@ -31,12 +32,15 @@ impl Repository {
             let listed = self.ask_git(&["for-each-ref", "--format=%(objectname) %(refname)", name], &self.environment)?;
             return Ok(refs(&listed)?.into_iter().find_map(|(found, oid)| (found == name).then_some(oid)));
         }
-        self.ask_perhaps(&["rev-parse", "--verify", "--quiet", name])?.map(Oid::new).transpose().map_err(Error::from)
+        self.ask_perhaps(&["rev-parse", "--verify", "--quiet", name], &self.environment)?
+            .map(Oid::new)
+            .transpose()
+            .map_err(Error::from)
     }
 
     /// The name that a symbolic ref points at.
     pub(in crate::host::git) fn symbolic_target_by_program(&self, name: &str) -> Result<Option<String>> {
-        self.ask_perhaps(&["symbolic-ref", "--quiet", name])
+        self.ask_perhaps(&["symbolic-ref", "--quiet", name], &self.environment)
     }
 
     /// All refs whose name begins with `prefix`, without symbolic ones.
@@ -101,9 +105,9 @@ impl Repository {
     }
 
     /// What git answers on one line; nothing where it says that there is no answer.
-    pub(in crate::host::git) fn ask_perhaps(&self, arguments: &[&str]) -> Result<Option<String>> {
+    pub(in crate::host::git) fn ask_perhaps(&self, arguments: &[&str], environment: &Environment) -> Result<Option<String>> {
         let call = Call { arguments: arguments.to_vec(), allowed: Allowed::Nothing, variables: Vec::new(), input: Vec::new() };
-        let finished = self.run_git(&call, &self.environment, &Stop::default())?;
+        let finished = self.run_git(&call, environment, &Stop::default())?;
         match finished.exit {
             Exit::Code(0) => Ok(Some(finished.stdout.text().trim_end_matches('\n').to_owned())),
             Exit::Code(1) => Ok(None),

@@ -34,7 +34,8 @@ impl Repository {
         let refused = |why: &str| Refusal::usage(format!("`{}` {why}", revision.escape_debug()));
         if self.ref_store == RefStore::Program {
             let wanted = format!("{revision}^{{commit}}");
-            let found = self.ask_perhaps(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted])?;
+            let found =
+                self.ask_perhaps(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted], &self.environment)?;
             let unknown = || refused("is not a commit of this repository").hint("`git log --oneline --all` lists them");
             return Ok(Oid::new(found.ok_or_else(unknown)?)?);
         }
