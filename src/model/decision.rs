@@ -444,14 +444,16 @@ impl Decision {
         }
     }
 
-    /// The digest of what is decided, for what and at which risk: a word about it holds for no other terms. How it is explained,
-    /// where it stands and how it turned out may change.
+    /// The digest of what is decided, by whom, for what, with which consequences and at which risk: a word about it holds for no
+    /// other terms. How it is explained, where it stands and how it turned out may change.
     #[must_use]
     pub fn terms(&self) -> Digest {
         let options: Vec<&str> = self.options.iter().map(|option| option.name.as_str()).collect();
         let of = (&self.title, self.topic, self.kind, options, &self.choice);
         let at = (self.reversibility, self.risk, &self.task, &self.paths);
-        Digest::of(serde_json::to_string(&(of, at)).unwrap_or_default())
+        // What a run asks about stands in the consequences: an approval is for exactly those, and for what it asked itself.
+        let asked = (&self.by, &self.consequences);
+        Digest::of(serde_json::to_string(&(of, at, asked)).unwrap_or_default())
     }
 
     /// The decision when only its record says that it holds: a proposal.
@@ -620,6 +622,14 @@ mod tests {
             reopen_if: Some("Reading takes more than a second.".into()),
             ..Decision::new(id, "Use one parser", now)
         }
+    }
+
+    #[test]
+    fn an_approval_does_not_hold_for_other_consequences_or_another_proposer() {
+        let (was, terms) = (sample(), sample().terms());
+        assert_eq!(Decision { reason: Some("Said better.".into()), ..was.clone() }.terms(), terms);
+        assert_ne!(Decision { consequences: vec!["something else".into()], ..was.clone() }.terms(), terms);
+        assert_ne!(Decision { by: Some(Actor::Autonomy), ..was }.terms(), terms);
     }
 
     #[test]

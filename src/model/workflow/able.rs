@@ -11,7 +11,7 @@ use crate::model::{
         Act, Command, Each, Step, Until, Workflow,
         among::Workflows,
         fill,
-        flow::MAX_DEPTH,
+        flow::{MAX_DEPTH, named},
         scope::{OPEN, unknown},
     },
 };
@@ -67,9 +67,7 @@ fn started(all: &Workflows, file: &str, workflow: &Workflow) -> Result<BTreeSet<
                 return Err(refused(step, "which workflow it starts has to be known before anything starts"));
             }
             Act::Workflow { workflow } => {
-                let named = |(_, other): &(&String, &Workflow)| other.name == *workflow;
-                let found = all.get_key_value(workflow).or_else(|| all.iter().find(named));
-                starts.insert(found.ok_or_else(|| missing(all, workflow))?.0.clone());
+                starts.insert(named(all, workflow).ok_or_else(|| missing(all, workflow))?.0.clone());
             }
             Act::Run { .. } | Act::Gate { .. } | Act::Decision { .. } | Act::Checkpoint { .. } | Act::Wait { .. } => {}
         }

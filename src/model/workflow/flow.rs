@@ -707,8 +707,8 @@ impl Node {
     }
 }
 
-/// The workflow that others start as `name`: that of a file, or one that calls itself so.
+/// The workflow that others start as `name`, with the name of its file: that of a file, or one that calls itself so.
 #[must_use]
-pub fn named<'w>(all: &'w Workflows, name: &str) -> Option<&'w Workflow> {
-    all.get(name).or_else(|| all.values().find(|workflow| workflow.name == name))
+pub fn named<'w>(all: &'w Workflows, name: &str) -> Option<(&'w String, &'w Workflow)> {
+    all.get_key_value(name).or_else(|| all.iter().find(|(_, workflow)| workflow.name == name))
 }

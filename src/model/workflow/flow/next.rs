@@ -11,7 +11,7 @@ use crate::model::{
     time::{Lapse, Timestamp},
     workflow::{
         Act, Command, MAX_PARALLEL, Until,
-        flow::{Flow, Inside, MAX_DEPTH, MAX_STARTS, NodeAt, Part, Phase, Standing, named},
+        flow::{Flow, Inside, MAX_DEPTH, MAX_STARTS, NodeAt, Phase, Standing, named},
         outcome::{Ending, Outcome, StepKey},
     },
 };
@@ -217,7 +217,7 @@ impl Flow<'_> {
                         )));
                     }
                     let unknown = || Refusal::usage(format!("there is no workflow `{workflow}`"));
-                    let inner = named(self.all, workflow).ok_or_else(unknown)?;
+                    let (_, inner) = named(self.all, workflow).ok_or_else(unknown)?;
                     let with = step.with.iter().map(|(name, value)| Ok((name.clone(), filling.value(value)?)));
                     let given = inner.given(&with.collect::<Result<BTreeMap<String, Value>, Refusal>>()?)?;
                     return Ok(Beginning::Inside(started(None, None, given)));
@@ -295,12 +295,6 @@ impl Flow<'_> {
             why,
             outputs: BTreeMap::new(),
         }
-    }
-
-    /// Whether it takes back what it did.
-    #[must_use]
-    pub fn is_rolling_back(&self) -> bool {
-        self.frames.last().is_some_and(|frame| frame.part == Part::Rollback)
     }
 }
 

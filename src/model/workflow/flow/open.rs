@@ -143,7 +143,7 @@ impl<'w> Flow<'w> {
 
     pub(super) fn open_workflow(&mut self, node: NodeAt, name: &str, parameters: &BTreeMap<String, Value>, at: Timestamp) {
         self.place(node);
-        let Some(workflow) = named(self.all, name) else { return };
+        let Some((_, workflow)) = named(self.all, name) else { return };
         let own = workflow.timeout.map(|timeout| at.after(timeout));
         let deadline = self.deadline_inside(node, at);
         let deadline = own.map_or(deadline, |own| own.min(deadline));

@@ -15,7 +15,8 @@ use crate::{
         store::{
             layout::Private,
             ledger::{self, Target},
-            lock, write,
+            lock::{self, RunLock},
+            write,
         },
         transaction::Transaction,
         workspace::Workspace,
@@ -260,10 +261,14 @@ pub fn cancel(workspace: &Workspace, request: &Request) -> Result<CancelOutcome>
     }
     let mut transaction = Transaction::of(workspace, known.target.clone())?;
     let asked = Fact::WorkflowCancelAsked { run: run.clone() };
-    if lock::is_running(&known.directory(workspace)) {
+    let directory = known.directory(workspace);
+    if lock::is_running(&directory) {
         transaction.append_facts(&[asked])?;
         return Ok(CancelOutcome { run, standing: Standing::Running, leftovers: 0 });
     }
+    // Nobody goes on with it while it is ended.
+    write::make_directory(&directory)?;
+    let _one = RunLock::take(&directory)?;
     let mut leftovers = 0;
     for step in known.steps().iter().filter(|step| step.outcome.is_none()) {
         leftovers += process::end_marked(&step.step.mark(&run)?, process::GRACE);
